@@ -1,0 +1,390 @@
+//! The command line: argv to the options of a job. No logic beyond that.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::decide::Precision;
+use crate::error::{Error, Result};
+use crate::features::FeatureSpec;
+use crate::jobs::{self, HeadColumn, Outcome};
+use crate::model::FitOptions;
+use crate::source::{Encoding, Limits, SourceOptions};
+
+/// 消保：把金融消费投诉变成有据可查的处理决定（类型、原因、紧急等级、队列、法定时限、处理单）。
+#[derive(Debug, Parser)]
+#[command(name = "xiaobao", version, max_term_width = 100, after_help = AFTER)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Number of threads; all cores if not given. The output is the same for any number.
+    #[arg(long, global = true, value_name = "N")]
+    threads: Option<usize>,
+}
+
+const AFTER: &str = "\
+示例
+  xiaobao triage data/samples/complaints.csv --out out     批量分办，结果写入 out/
+  xiaobao triage - < calls.jsonl                           逐行过滤：JSON Lines 进，JSON Lines 出
+  xiaobao explain \"信用卡没到账的还款又被催收\"               看一条投诉为什么这样判
+  xiaobao train data/complaints --out models/mine          用标注数据训练模型
+  xiaobao evaluate data/complaints --split test            逐类指标、混淆矩阵、错例
+
+退出码  0 全部完成 · 1 完成但有记录被拒收 · 2 用法或配置有误 · 3 失败，不留半成品 · 4 被中断";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// 分办：投诉文件进，决定、工单队列、处理单、拒收清单和汇总出
+    Triage(TriageArgs),
+    /// 训练：标注文件进，模型包出
+    Train(TrainArgs),
+    /// 评估：标注文件和模型包进，逐类指标出
+    Evaluate(EvaluateArgs),
+    /// 解释：一条投诉，为什么这样判
+    Explain(ExplainArgs),
+    /// 检查：全部配置表、规则、模板与模型包
+    Check(PlaceArgs),
+    /// 查看：模型包的来历，或一个输入文件被读成什么样（已脱敏）
+    Inspect(InspectArgs),
+}
+
+#[derive(Debug, Args)]
+struct PlaceArgs {
+    /// Folder of tables, rules and templates
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    data: PathBuf,
+    /// Folder of the model bundle
+    #[arg(long, default_value = "models/default", value_name = "DIR")]
+    model: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct SourceArgs {
+    /// Encoding of the inputs, instead of finding it out
+    #[arg(long)]
+    encoding: Option<Encoding>,
+    /// Delimiter of CSV inputs, one of `,` `;` `|` or `tab`, instead of finding it out
+    #[arg(long, value_parser = delimiter)]
+    delimiter: Option<u8>,
+    /// Read a column as id, text, channel, received_at or events, e.g. 投诉描述=text
+    #[arg(long, value_name = "COLUMN=ROLE")]
+    map: Vec<String>,
+    /// Longest record; a longer one is rejected
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_record_bytes)]
+    max_record_bytes: usize,
+}
+
+fn delimiter(written: &str) -> std::result::Result<u8, String> {
+    match written {
+        "," | "comma" => Ok(b','),
+        ";" | "semicolon" => Ok(b';'),
+        "|" | "bar" => Ok(b'|'),
+        "\t" | "tab" | "\\t" => Ok(b'\t'),
+        _ => Err("use one of `,` `;` `|` or `tab`".to_owned()),
+    }
+}
+
+impl SourceArgs {
+    fn options(self) -> SourceOptions {
+        SourceOptions {
+            encoding: self.encoding,
+            delimiter: self.delimiter,
+            map: self.map,
+            limits: Limits {
+                max_record_bytes: self.max_record_bytes.max(1024),
+            },
+            ..SourceOptions::default()
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+struct TriageArgs {
+    /// CSV, TSV or JSON Lines files; `-` for standard input
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// Folder for the results; without it JSON Lines go to standard output
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Form of the decisions file
+    #[arg(long, value_enum, default_value_t)]
+    format: jobs::triage::Format,
+    /// Read and decide everything, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Replace the results of an earlier run in --out
+    #[arg(long)]
+    force: bool,
+    /// Say nothing on stderr but errors
+    #[arg(long)]
+    quiet: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+#[derive(Debug, Args)]
+struct TrainArgs {
+    /// Labelled files, or folders of them
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// Folder of the new bundle
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Replace an existing bundle
+    #[arg(long)]
+    force: bool,
+    /// Folder of tables (labels, masking, dictionary)
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    data: PathBuf,
+    /// Label column to learn, COLUMN or COLUMN=HEAD; without it type, reason, urgency and flags
+    #[arg(long, value_name = "COLUMN[=HEAD]")]
+    head: Vec<HeadColumn>,
+    /// Share of rows held out for calibration, where the folder has no voices.toml
+    #[arg(long, default_value_t = 0.1)]
+    holdout: f64,
+    /// Precision asked of the automatic band
+    #[arg(long, default_value_t = Precision::default().auto)]
+    auto_precision: f32,
+    /// Precision asked of the first three suggestions
+    #[arg(long, default_value_t = Precision::default().suggest)]
+    suggest_precision: f32,
+    #[command(flatten)]
+    fit: FitArgs,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+#[derive(Debug, Args)]
+struct FitArgs {
+    #[arg(long, default_value_t = FitOptions::default().seed)]
+    seed: u64,
+    /// Networks trained from different seeds and folded into one
+    #[arg(long, default_value_t = FitOptions::default().members)]
+    members: usize,
+    #[arg(long, default_value_t = FitOptions::default().epochs)]
+    epochs: usize,
+    #[arg(long, default_value_t = FitOptions::default().batch)]
+    batch: usize,
+    /// Width of an embedding row, a multiple of 8
+    #[arg(long, default_value_t = FitOptions::default().dim)]
+    dim: usize,
+    /// Width of the hidden layer, 0 for none
+    #[arg(long, default_value_t = FitOptions::default().hidden)]
+    hidden: usize,
+    #[arg(long, default_value_t = FitOptions::default().learning_rate)]
+    learning_rate: f64,
+    /// Share of features left out at each visit
+    #[arg(long, default_value_t = FitOptions::default().dropout)]
+    dropout: f32,
+    /// Label smoothing
+    #[arg(long, default_value_t = FitOptions::default().smoothing)]
+    smoothing: f32,
+    /// Standard deviation of the first embedding rows
+    #[arg(long, default_value_t = FitOptions::default().spread)]
+    spread: f32,
+    /// Weight decay
+    #[arg(long, default_value_t = FitOptions::default().decay)]
+    decay: f64,
+    /// Longest word n-gram, 1 or 2
+    #[arg(long, default_value_t = FeatureSpec::default().word_ngram)]
+    word_ngram: u8,
+    /// Longest character n-gram, 0 to 4
+    #[arg(long, default_value_t = FeatureSpec::default().char_ngram)]
+    char_ngram: u8,
+    /// A feature must stand in at least this many texts
+    #[arg(long, default_value_t = FeatureSpec::default().min_count)]
+    min_count: u32,
+    /// Features kept, the most frequent first
+    #[arg(long, default_value_t = FeatureSpec::default().max_features)]
+    max_features: usize,
+}
+
+impl FitArgs {
+    fn check(&self) -> Result<()> {
+        let wrong = |what: &str| Err(Error::Usage(what.to_owned()));
+        if self.dim == 0 || !self.dim.is_multiple_of(8) || self.dim > 1024 {
+            return wrong("--dim: a multiple of 8 up to 1024");
+        }
+        if self.hidden > 4096 {
+            return wrong("--hidden: at most 4096");
+        }
+        if self.members == 0 || self.members > 16 {
+            return wrong("--members: 1 to 16");
+        }
+        if self.batch == 0 || self.epochs == 0 {
+            return wrong("--batch and --epochs: at least 1");
+        }
+        if !(0.0..1.0).contains(&self.dropout) || !(0.0..1.0).contains(&self.smoothing) {
+            return wrong("--dropout and --smoothing: in 0..1");
+        }
+        if !(1..=2).contains(&self.word_ngram) || self.char_ngram > 4 {
+            return wrong("--word-ngram: 1 or 2; --char-ngram: 0 to 4");
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate < 1.0) {
+            return wrong("--learning-rate: between 0 and 1");
+        }
+        Ok(())
+    }
+
+    fn options(&self) -> (FeatureSpec, FitOptions) {
+        let features = FeatureSpec {
+            word_ngram: self.word_ngram,
+            char_ngram: self.char_ngram,
+            min_count: self.min_count,
+            max_features: self.max_features,
+        };
+        let fit = FitOptions {
+            seed: self.seed,
+            members: self.members,
+            epochs: self.epochs,
+            batch: self.batch,
+            dim: self.dim,
+            hidden: self.hidden,
+            learning_rate: self.learning_rate,
+            dropout: self.dropout,
+            smoothing: self.smoothing,
+            spread: self.spread,
+            decay: self.decay,
+        };
+        (features, fit)
+    }
+}
+
+#[derive(Debug, Args)]
+struct EvaluateArgs {
+    /// Labelled files, or folders of them
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// Label column to score, COLUMN or COLUMN=HEAD
+    #[arg(long, value_name = "COLUMN[=HEAD]")]
+    head: Vec<HeadColumn>,
+    /// Only the rows of one split of voices.toml
+    #[arg(long, value_enum)]
+    split: Option<jobs::train::Split>,
+    /// Also write the figures as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the rows with a wrong label, masked, as CSV
+    #[arg(long, value_name = "FILE")]
+    bad_cases: Option<PathBuf>,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+#[derive(Debug, Args)]
+struct ExplainArgs {
+    /// The complaint's text; `-` reads it from standard input
+    text: String,
+    /// How it came in, e.g. hotline or 监管转办
+    #[arg(long)]
+    channel: Option<String>,
+    /// When it was received, e.g. 2026-03-01
+    #[arg(long)]
+    received_at: Option<String>,
+    /// Also show the filled handling sheet
+    #[arg(long)]
+    sheet: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+#[derive(Debug, Args)]
+struct InspectArgs {
+    /// A bundle's folder, or an input file
+    path: PathBuf,
+    /// Records of an input to show
+    #[arg(long, default_value_t = 5)]
+    records: usize,
+    /// Folder of tables
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    data: PathBuf,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+/// Runs what `cli` asks for.
+pub fn run(cli: Cli) -> Result<Outcome> {
+    if let Some(n) = cli.threads {
+        if n == 0 || n > 1024 {
+            return Err(Error::Usage("--threads: 1 to 1024".to_owned()));
+        }
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(n)
+            .build_global()
+            .map_err(|e| Error::Failed(format!("threads cannot be started: {e}")))?;
+    }
+    match cli.command {
+        Command::Triage(a) => jobs::triage::run(&jobs::triage::TriageOptions {
+            inputs: a.inputs,
+            out: a.out,
+            format: a.format,
+            data: a.place.data,
+            model: a.place.model,
+            source: a.source.options(),
+            dry_run: a.dry_run,
+            force: a.force,
+            quiet: a.quiet,
+        }),
+        Command::Train(a) => {
+            a.fit.check()?;
+            let (features, fit) = a.fit.options();
+            jobs::train::run(&jobs::train::TrainOptions {
+                inputs: a.inputs,
+                out: a.out,
+                force: a.force,
+                data: a.data,
+                source: a.source.options(),
+                heads: a.head,
+                features,
+                fit,
+                precision: Precision {
+                    auto: a.auto_precision,
+                    suggest: a.suggest_precision,
+                },
+                holdout: a.holdout,
+            })
+        }
+        Command::Evaluate(a) => jobs::evaluate::run(&jobs::evaluate::EvaluateOptions {
+            inputs: a.inputs,
+            model: a.place.model,
+            data: a.place.data,
+            source: a.source.options(),
+            heads: a.head,
+            split: a.split,
+            json: a.json,
+            bad_cases: a.bad_cases,
+        }),
+        Command::Explain(a) => {
+            let text = if a.text == "-" {
+                std::io::read_to_string(std::io::Read::take(std::io::stdin(), 1 << 20))
+                    .map_err(|e| Error::io("-".as_ref(), "cannot be read as UTF-8", e))?
+            } else {
+                a.text
+            };
+            jobs::explain::run(&jobs::explain::ExplainOptions {
+                text,
+                channel: a.channel,
+                received_at: a.received_at,
+                data: a.place.data,
+                model: a.place.model,
+                sheet: a.sheet,
+                colour: std::io::IsTerminal::is_terminal(&std::io::stdout())
+                    && std::env::var_os("NO_COLOR").is_none(),
+            })
+        }
+        Command::Check(a) => jobs::check::run(&jobs::check::CheckOptions {
+            data: a.data,
+            model: a.model,
+        }),
+        Command::Inspect(a) => jobs::inspect::run(&jobs::inspect::InspectOptions {
+            path: a.path,
+            data: a.data,
+            source: a.source.options(),
+            n_records: a.records,
+        }),
+    }
+}

@@ -1,0 +1,287 @@
+//! Logits and rule findings in, `Decision` out: calibrated probabilities, bands, and the level of urgency.
+//! Law: a rule may raise an urgency, never lower one; an abstention is visible as `Band::Review`.
+
+mod calibration;
+
+pub use calibration::{
+    Calibration, HeadCalibration, LabelledLogits, Precision, Threshold, fit_head,
+};
+
+use serde::Serialize;
+
+use crate::cues::{Cues, Findings};
+use crate::error::{Error, Result};
+use crate::model::{HeadKind, NetworkSpec};
+use crate::taxonomy::{Taxonomy, head};
+use calibration::{ranked, sigmoid, softmax};
+
+/// How far the machine vouches for a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Band {
+    /// The first label may be used as it is.
+    Auto,
+    /// One of the first three should be chosen by a person.
+    Suggest,
+    /// A person must read it.
+    Review,
+}
+
+impl Band {
+    pub const ALL: [Band; 3] = [Band::Auto, Band::Suggest, Band::Review];
+
+    pub fn code(self) -> &'static str {
+        match self {
+            Band::Auto => "auto",
+            Band::Suggest => "suggest",
+            Band::Review => "review",
+        }
+    }
+
+    /// As readers see it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Band::Auto => "自动",
+            Band::Suggest => "建议",
+            Band::Review => "人工复核",
+        }
+    }
+}
+
+/// A label of a head with its calibrated probability, 0..=1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ranked {
+    pub label: usize,
+    pub prob: f32,
+}
+
+/// The answer to one head: at most three labels, most probable first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeadDecision {
+    pub ranked: Vec<Ranked>,
+    pub band: Band,
+}
+
+impl HeadDecision {
+    pub fn first(&self) -> Ranked {
+        self.ranked[0]
+    }
+}
+
+/// Why a decision went to review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewGround {
+    /// No label is probable enough.
+    CloseCall,
+    /// Too little of the text is known to the model.
+    UnknownText,
+}
+
+/// A flag that holds, with its grounds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlagDecision {
+    /// Index into `Taxonomy::flags`.
+    pub flag: usize,
+    /// The model's calibrated probability.
+    pub prob: f32,
+    /// A rule says so, whatever the model says.
+    pub by_rule: bool,
+}
+
+/// What was decided about one complaint; label numbers are those of `Taxonomy`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    pub type_: HeadDecision,
+    pub reason: HeadDecision,
+    pub urgency: HeadDecision,
+    /// Index into `Taxonomy::levels`: the higher of model and rules.
+    pub level: usize,
+    /// Index into the fired findings of the rule that raised the level above the model's.
+    pub raised_by: Option<usize>,
+    pub flags: Vec<FlagDecision>,
+    /// The band of the type, on which the queue depends.
+    pub band: Band,
+    pub review_ground: Option<ReviewGround>,
+}
+
+/// Where each of our heads stands among the network's logits, and its label order in the taxonomy.
+#[derive(Debug)]
+struct HeadPlace {
+    head: usize,
+    first: usize,
+    /// Network label to taxonomy label.
+    labels: Vec<usize>,
+}
+
+/// Turns logits into decisions for one bundle and one set of tables.
+#[derive(Debug)]
+pub struct Decider {
+    type_: HeadPlace,
+    reason: HeadPlace,
+    urgency: HeadPlace,
+    flags: HeadPlace,
+    /// By rule: (level it raises to, flag it sets).
+    rules: Vec<(Option<usize>, Option<usize>)>,
+}
+
+impl Decider {
+    /// Checks that the bundle's labels are the tables' labels, and that rules name known ones.
+    pub fn new(spec: &NetworkSpec, taxonomy: &Taxonomy, cues: &Cues) -> Result<Decider> {
+        let place = |name: &str, kind: HeadKind| -> Result<HeadPlace> {
+            let head = spec
+                .heads
+                .iter()
+                .position(|h| h.name == name)
+                .ok_or_else(|| {
+                    Error::Usage(format!(
+                        "the bundle has no head `{name}`: triage needs a bundle trained with the heads type, reason, urgency and flags"
+                    ))
+                })?;
+            let found = &spec.heads[head];
+            let codes = taxonomy.codes(name);
+            let labels = found
+                .labels
+                .iter()
+                .map(|l| codes.iter().position(|c| c == l))
+                .collect::<Option<Vec<_>>>();
+            match labels {
+                Some(labels) if found.kind == kind && labels.len() == codes.len() => {
+                    Ok(HeadPlace {
+                        head,
+                        first: spec.offsets()[head],
+                        labels,
+                    })
+                }
+                _ => Err(Error::Usage(format!(
+                    "head `{name}`: the bundle's {} labels are not the {} of the tables: train again with this --data, or point --data at the tables it was trained with",
+                    found.labels.len(),
+                    codes.len()
+                ))),
+            }
+        };
+        Ok(Decider {
+            type_: place(head::TYPE, HeadKind::Single)?,
+            reason: place(head::REASON, HeadKind::Single)?,
+            urgency: place(head::URGENCY, HeadKind::Single)?,
+            flags: place(head::FLAGS, HeadKind::Multi)?,
+            rules: cues
+                .rules()
+                .iter()
+                .map(|r| {
+                    let level = r.raises.as_deref();
+                    let flag = r.flag.as_deref();
+                    (
+                        level.and_then(|l| taxonomy.index(head::URGENCY, l)),
+                        flag.and_then(|f| taxonomy.index(head::FLAGS, f)),
+                    )
+                })
+                .collect(),
+        })
+    }
+
+    /// Logit number of a label of `type` or `urgency`, for explanations.
+    pub fn output_of_type(&self, label: usize) -> usize {
+        output(&self.type_, label)
+    }
+
+    pub fn output_of_level(&self, label: usize) -> usize {
+        output(&self.urgency, label)
+    }
+
+    pub fn apply(
+        &self,
+        logits: &[f32],
+        known_share: f32,
+        calibration: &Calibration,
+        findings: &Findings,
+    ) -> Decision {
+        let single = |place: &HeadPlace| {
+            let calibration = &calibration.heads[place.head];
+            let own = &logits[place.first..place.first + place.labels.len()];
+            let probs = softmax(own, calibration.temperature);
+            let ranked: Vec<Ranked> = ranked(&probs)
+                .into_iter()
+                .take(3)
+                .map(|i| Ranked {
+                    label: place.labels[i],
+                    prob: probs[i],
+                })
+                .collect();
+            let top = ranked[0].prob;
+            let band = if top >= calibration.auto.prob {
+                Band::Auto
+            } else if top >= calibration.suggest.prob {
+                Band::Suggest
+            } else {
+                Band::Review
+            };
+            HeadDecision { ranked, band }
+        };
+        let (mut type_, reason, urgency) = (
+            single(&self.type_),
+            single(&self.reason),
+            single(&self.urgency),
+        );
+        let unknown = known_share < calibration.min_known_share;
+        if unknown {
+            type_.band = Band::Review;
+        }
+        let band = type_.band;
+        let review_ground = match (band, unknown) {
+            (Band::Review, true) => Some(ReviewGround::UnknownText),
+            (Band::Review, false) => Some(ReviewGround::CloseCall),
+            _ => None,
+        };
+        let modelled = urgency.first().label;
+        // Levels are listed from the highest: the smaller index is the higher level.
+        let raised = findings
+            .fired
+            .iter()
+            .enumerate()
+            .filter_map(|(i, f)| Some((self.rules[f.rule as usize].0?, i)))
+            .min()
+            .filter(|(level, _)| *level < modelled);
+        Decision {
+            level: raised.map_or(modelled, |(level, _)| level),
+            raised_by: raised.map(|(_, i)| i),
+            flags: self.flags(logits, calibration, findings),
+            band,
+            review_ground,
+            type_,
+            reason,
+            urgency,
+        }
+    }
+
+    fn flags(
+        &self,
+        logits: &[f32],
+        calibration: &Calibration,
+        findings: &Findings,
+    ) -> Vec<FlagDecision> {
+        let calibration = &calibration.heads[self.flags.head];
+        let mut flags: Vec<FlagDecision> = Vec::new();
+        for (i, &flag) in self.flags.labels.iter().enumerate() {
+            let prob = sigmoid(logits[self.flags.first + i] / calibration.temperature);
+            let limit = calibration.labels.get(i).copied().unwrap_or(0.5);
+            let by_rule = findings
+                .fired
+                .iter()
+                .any(|f| self.rules[f.rule as usize].1 == Some(flag));
+            if by_rule || prob >= limit {
+                flags.push(FlagDecision {
+                    flag,
+                    prob,
+                    by_rule,
+                });
+            }
+        }
+        flags.sort_by_key(|f| f.flag);
+        flags
+    }
+}
+
+fn output(place: &HeadPlace, label: usize) -> usize {
+    place.first + place.labels.iter().position(|l| *l == label).unwrap_or(0)
+}

@@ -1,0 +1,67 @@
+//! `Segments` in, `Features` out: words, word bigrams and character n-grams as ids of an exact vocabulary.
+//! Law: `fit` and `apply` enumerate features by the same code; the vocabulary is sorted by count, then name.
+//! A feature that the vocabulary does not know is counted, never guessed.
+
+mod enumerate;
+mod vocabulary;
+
+pub use enumerate::{FeatureKind, FeatureSpec};
+pub use vocabulary::{Scratch, Vocabulary, VocabularyFit};
+
+use std::ops::Range;
+
+/// The known features of one complaint, with where each stands.
+///
+/// Positions are indices into the characters that decide; `word_bytes` maps words back to bytes of `CleanText`.
+#[derive(Debug, Default, Clone)]
+pub struct Features {
+    ids: Vec<u32>,
+    spans: Vec<(u32, u32)>,
+    words: Vec<WordSpan>,
+    n_chars: u32,
+    n_seen: u32,
+}
+
+/// One word in characters (index into what decides) and in bytes of `CleanText::text`.
+#[derive(Debug, Clone, Copy)]
+pub struct WordSpan {
+    pub chars: (u32, u32),
+    pub bytes: (u32, u32),
+}
+
+impl WordSpan {
+    pub fn byte_range(&self) -> Range<usize> {
+        self.bytes.0 as usize..self.bytes.1 as usize
+    }
+}
+
+impl Features {
+    /// Ids in `0..vocabulary.len()`, one per occurrence, in text order.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// Character range of each id, same order as `ids`.
+    pub fn spans(&self) -> &[(u32, u32)] {
+        &self.spans
+    }
+
+    /// Words that carry features, in order.
+    pub fn words(&self) -> &[WordSpan] {
+        &self.words
+    }
+
+    /// Number of characters that decide.
+    pub fn n_chars(&self) -> usize {
+        self.n_chars as usize
+    }
+
+    /// Share of the text's features that the vocabulary knows, 0..=1; 0 for a text without features.
+    pub fn known_share(&self) -> f32 {
+        if self.n_seen == 0 {
+            0.0
+        } else {
+            self.ids.len() as f32 / self.n_seen as f32
+        }
+    }
+}

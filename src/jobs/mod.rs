@@ -1,0 +1,47 @@
+//! One file per verb of the command line: a `…Options` value in, work done, an `Outcome` out.
+//! Law: the conservation `read = decided + rejected` is asserted at the end of every run.
+
+pub mod check;
+pub mod evaluate;
+pub mod explain;
+pub mod inspect;
+pub mod train;
+pub mod triage;
+
+mod labelled;
+
+pub use labelled::HeadColumn;
+
+/// How a job that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// Done, but some records were rejected.
+    DoneWithRejects,
+}
+
+impl Outcome {
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Outcome::Done => 0,
+            Outcome::DoneWithRejects => 1,
+        }
+    }
+}
+
+/// A progress bar on stderr when that is a terminal, nothing otherwise.
+pub(crate) fn progress(length: Option<u64>, template: &str) -> indicatif::ProgressBar {
+    use std::io::IsTerminal;
+    if !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = match length {
+        Some(n) => indicatif::ProgressBar::new(n),
+        None => indicatif::ProgressBar::new_spinner(),
+    };
+    // The templates are ours; a wrong one falls back to the default look.
+    if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}

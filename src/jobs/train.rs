@@ -1,0 +1,452 @@
+//! `xiaobao train`: labelled files to a bundle, by the same clean, segment and features as triage.
+//! Law: calibration rows are never trained on, test rows are never touched; the same data and seed give the same bytes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::labelled::{self, HeadColumn};
+use super::{Outcome, progress};
+use crate::bundle::{Bundle, FORMAT_VERSION, Manifest, cpu_class};
+use crate::clean::CleanText;
+use crate::complaint::Complaint;
+use crate::decide::{Calibration, LabelledLogits, Precision, fit_head};
+use crate::digest::hex;
+use crate::error::{Error, Fault, Result};
+use crate::features::{FeatureSpec, Features, Vocabulary, VocabularyFit};
+use crate::metrics::{Answer, score, score_multi};
+use crate::model::{Activations, Example, FitOptions, HeadKind, HeadSpec, Network, Target, fit};
+use crate::pipeline::Front;
+use crate::segment::Segmenter;
+use crate::source::SourceOptions;
+use crate::tables::Tables;
+use crate::taxonomy::{Taxonomy, head};
+
+/// What `train` was asked to do.
+#[derive(Debug)]
+pub struct TrainOptions {
+    pub inputs: Vec<PathBuf>,
+    pub out: PathBuf,
+    pub force: bool,
+    pub data: PathBuf,
+    pub source: SourceOptions,
+    /// Empty: the four heads of the taxonomy.
+    pub heads: Vec<HeadColumn>,
+    pub features: FeatureSpec,
+    pub fit: FitOptions,
+    pub precision: Precision,
+    /// Share of rows held out for calibration where no voices are listed, 0..1.
+    pub holdout: f64,
+}
+
+/// Which split a row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    Train,
+    Calibration,
+    Test,
+}
+
+/// `voices.toml` beside the labelled files: who wrote what, and for which split.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Voices {
+    voice: BTreeMap<String, Voice>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Voice {
+    split: Split,
+    #[serde(rename = "brief")]
+    _brief: String,
+}
+
+/// Column that names the writer of a text.
+const VOICE: &str = "voice";
+
+impl Voices {
+    /// Reads `voices.toml` of the first input that is a folder with one.
+    pub(super) fn find(inputs: &[PathBuf]) -> Result<Option<Voices>> {
+        for input in inputs {
+            let path = input.join("voices.toml");
+            if path.is_file() {
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|e| Error::io(&path, "cannot be read", e))?;
+                let voices = toml::from_str(&text).map_err(|e| {
+                    let line = e
+                        .span()
+                        .map_or(0, |s| 1 + text[..s.start].matches('\n').count());
+                    Error::Config(vec![Fault::new(
+                        &path,
+                        line,
+                        e.message().to_owned(),
+                        "write [voice.NAME] with split and brief",
+                    )])
+                })?;
+                return Ok(Some(voices));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn split(&self, row: &Complaint, column: usize) -> Result<Split> {
+        self.voice
+            .get(row.labels[column].trim())
+            .map(|v| v.split)
+            .ok_or_else(|| {
+                Error::Config(vec![Fault::new(
+                    Path::new(&*row.position.file),
+                    row.position.line as usize,
+                    "the voice is not listed in voices.toml",
+                    "list it there with its split",
+                )])
+            })
+    }
+
+    pub(super) fn column() -> HeadColumn {
+        HeadColumn {
+            column: VOICE.to_owned(),
+            head: VOICE.to_owned(),
+        }
+    }
+}
+
+/// The heads that `--head` names, or our four.
+pub(super) fn heads_or_default(heads: &[HeadColumn]) -> Vec<HeadColumn> {
+    if !heads.is_empty() {
+        return heads.to_vec();
+    }
+    [head::TYPE, head::REASON, head::URGENCY, head::FLAGS]
+        .map(|name| HeadColumn {
+            column: name.to_owned(),
+            head: name.to_owned(),
+        })
+        .to_vec()
+}
+
+pub fn run(options: &TrainOptions) -> Result<Outcome> {
+    if options.out.exists() && !options.force {
+        return Err(Error::Usage(format!(
+            "{}: exists already: choose another --out, or add --force",
+            options.out.display()
+        )));
+    }
+    if !(0.0..0.9).contains(&options.holdout) {
+        return Err(Error::Usage("--holdout: must lie in 0..0.9".to_owned()));
+    }
+    let tables = Tables::load(&options.data)?;
+    let heads = heads_or_default(&options.heads);
+    let voices = Voices::find(&options.inputs)?;
+    let mut source = options.source.clone();
+    source.columns = merged(&tables, &options.source)?;
+    let mut columns = heads.clone();
+    columns.extend(voices.is_some().then(Voices::column));
+    source.labels = columns.iter().map(|h| h.column.clone()).collect();
+    let labelled = labelled::read(&options.inputs, &source, &tables.taxonomy)?;
+    let rows = labelled.rows;
+    let splits = split(&rows, voices.as_ref(), heads.len(), options.holdout)?;
+    let count = |s: Split| splits.iter().filter(|x| **x == s).count();
+    let (n_train, n_calibration) = (count(Split::Train), count(Split::Calibration));
+    eprintln!(
+        "{} rows: {n_train} to train, {n_calibration} to calibrate, {} left for tests",
+        rows.len(),
+        count(Split::Test)
+    );
+    if n_train < 2 {
+        return Err(Error::Usage(
+            "fewer than two rows to train on: check the label columns and voices.toml".to_owned(),
+        ));
+    }
+    let specs = specs(&heads, &rows, &tables.taxonomy)?;
+    let targets = targets(&rows, &specs)?;
+
+    let segmenter = Segmenter::new(&tables.dictionary)?;
+    let front = Front {
+        cleaner: &tables.cleaner,
+        segmenter: &segmenter,
+    };
+    let cleaned: Vec<CleanText> = rows.par_iter().map(|r| front.clean(&r.text)).collect();
+    let vocabulary = vocabulary(&front, &cleaned, &splits, options.features);
+    if vocabulary.is_empty() {
+        return Err(Error::Usage(
+            "no feature stands in enough texts: lower --min-count, or give more rows".to_owned(),
+        ));
+    }
+    let features: Vec<Features> = cleaned
+        .par_iter()
+        .map(|c| vocabulary.apply(&front.segment(c)))
+        .collect();
+    let examples: Vec<Example> = splits
+        .iter()
+        .zip(&features)
+        .zip(&targets)
+        .filter(|((split, _), _)| **split == Split::Train)
+        .map(|((_, features), targets)| Example {
+            ids: features.ids().to_vec(),
+            targets: targets.clone(),
+        })
+        .collect();
+    let bar = progress(
+        Some((options.fit.epochs * options.fit.members) as u64),
+        "{bar:30} {pos}/{len} epochs · loss {msg} · {elapsed}",
+    );
+    let network = fit(
+        vocabulary.len(),
+        &specs,
+        &examples,
+        &options.fit,
+        &mut |_, _, loss| {
+            bar.set_message(format!("{loss:.3}"));
+            bar.inc(1);
+        },
+    )
+    .map_err(|e| Error::Failed(format!("training failed: {e}")))?;
+    bar.finish_and_clear();
+
+    let held: Vec<usize> = (0..rows.len())
+        .filter(|i| splits[*i] == Split::Calibration)
+        .collect();
+    let (calibration, metrics) = calibrate(&network, &held, &features, &targets, options.precision);
+    let manifest = Manifest {
+        format_version: FORMAT_VERSION,
+        xiaobao: env!("CARGO_PKG_VERSION").to_owned(),
+        network: network.spec().clone(),
+        features: options.features,
+        training: options.fit.clone(),
+        data_sha256: data_hash(&rows),
+        n_train,
+        n_calibration,
+        cpu_class: cpu_class(),
+        metrics,
+        files: BTreeMap::new(),
+    };
+    let dictionary = tables.dictionary.clone();
+    let (bundle, files) = Bundle::new(manifest, network, vocabulary, dictionary, calibration)?;
+    files.write(&options.out, options.force)?;
+    for (name, figures) in &bundle.manifest().metrics {
+        eprintln!(
+            "calibration split: {name} accuracy {:.4}, macro-F1 {:.4} (n {})",
+            figures["accuracy"], figures["macro_f1"], figures["n"]
+        );
+    }
+    eprintln!(
+        "bundle {} written to {}",
+        bundle.id(),
+        options.out.display()
+    );
+    Ok(if labelled.rejected > 0 {
+        Outcome::DoneWithRejects
+    } else {
+        Outcome::Done
+    })
+}
+
+/// The site's column names with the user's `--map`.
+pub(super) fn merged(
+    tables: &Tables,
+    source: &SourceOptions,
+) -> Result<crate::source::ColumnNames> {
+    let mut columns = tables.columns.clone();
+    columns.map(&source.map)?;
+    Ok(columns)
+}
+
+fn split(
+    rows: &[Complaint],
+    voices: Option<&Voices>,
+    voice_column: usize,
+    holdout: f64,
+) -> Result<Vec<Split>> {
+    rows.iter()
+        .map(|row| match voices {
+            Some(voices) => voices.split(row, voice_column),
+            None => {
+                // By the text alone: a row keeps its split when others come and go.
+                let digest = Sha256::digest(row.text.as_bytes());
+                let point = f64::from(u16::from_be_bytes([digest[0], digest[1]])) / 65536.0;
+                Ok(if point < holdout {
+                    Split::Calibration
+                } else {
+                    Split::Train
+                })
+            }
+        })
+        .collect()
+}
+
+/// Label sets: the taxonomy's for our heads, what occurs for any other.
+fn specs(heads: &[HeadColumn], rows: &[Complaint], taxonomy: &Taxonomy) -> Result<Vec<HeadSpec>> {
+    let mut out = Vec::new();
+    for (i, head_column) in heads.iter().enumerate() {
+        let name = &head_column.head;
+        let known = taxonomy.codes(name);
+        let kind = if name == head::FLAGS {
+            HeadKind::Multi
+        } else {
+            HeadKind::Single
+        };
+        let labels = if known.is_empty() {
+            let mut found: Vec<String> = rows
+                .iter()
+                .map(|r| r.labels[i].trim().to_owned())
+                .filter(|l| !l.is_empty())
+                .collect();
+            found.sort();
+            found.dedup();
+            found
+        } else {
+            known.into_iter().map(str::to_owned).collect()
+        };
+        if labels.len() < 2 {
+            return Err(Error::Usage(format!(
+                "column `{}`: fewer than two different labels",
+                head_column.column
+            )));
+        }
+        if labels.len() > 2000 {
+            return Err(Error::Usage(format!(
+                "column `{}`: {} different labels: is it really a label column?",
+                head_column.column,
+                labels.len()
+            )));
+        }
+        out.push(HeadSpec {
+            name: name.clone(),
+            kind,
+            labels,
+        });
+    }
+    Ok(out)
+}
+
+fn targets(rows: &[Complaint], specs: &[HeadSpec]) -> Result<Vec<Vec<Option<Target>>>> {
+    let mut faults = Vec::new();
+    let targets = rows
+        .iter()
+        .map(|row| {
+            specs
+                .iter()
+                .enumerate()
+                .map(|(i, spec)| labelled::target(row, i, spec.kind, &spec.labels, &mut faults))
+                .collect()
+        })
+        .collect();
+    if faults.is_empty() {
+        return Ok(targets);
+    }
+    faults.truncate(50);
+    Err(Error::Config(faults))
+}
+
+fn vocabulary(
+    front: &Front<'_>,
+    cleaned: &[CleanText],
+    splits: &[Split],
+    spec: FeatureSpec,
+) -> Vocabulary {
+    let mut fit = VocabularyFit::new(spec);
+    for (texts, splits) in cleaned.chunks(1024).zip(splits.chunks(1024)) {
+        let segments: Vec<_> = texts.par_iter().map(|c| front.segment(c)).collect();
+        for (segments, split) in segments.iter().zip(splits) {
+            if *split == Split::Train {
+                fit.add(segments);
+            }
+        }
+    }
+    fit.finish()
+}
+
+type HeadFigures = BTreeMap<String, BTreeMap<String, f64>>;
+
+fn calibrate(
+    network: &Network,
+    held: &[usize],
+    features: &[Features],
+    targets: &[Vec<Option<Target>>],
+    precision: Precision,
+) -> (Calibration, HeadFigures) {
+    let spec = network.spec();
+    let logits: Vec<Vec<f32>> = held
+        .par_iter()
+        .map_init(Activations::default, |work, i| {
+            network.forward(&features[*i], work);
+            work.logits().to_vec()
+        })
+        .collect();
+    let mut heads = Vec::new();
+    let mut metrics = BTreeMap::new();
+    for (k, (head, first)) in spec.heads.iter().zip(spec.offsets()).enumerate() {
+        let rows: Vec<LabelledLogits> = held
+            .iter()
+            .zip(&logits)
+            .filter_map(|(i, logits)| {
+                let gold = match targets[*i][k].as_ref()? {
+                    Target::One(label) => vec![*label],
+                    Target::Any(labels) => labels.clone(),
+                };
+                Some((logits[first..first + head.labels.len()].to_vec(), gold))
+            })
+            .collect();
+        let fitted = fit_head(head, &rows, precision);
+        let card = match head.kind {
+            HeadKind::Single => {
+                let answers: Vec<Answer> = rows
+                    .iter()
+                    .map(|(logits, gold)| {
+                        let (given, prob) = fitted.first(logits);
+                        Answer {
+                            gold: gold[0] as usize,
+                            given,
+                            prob,
+                        }
+                    })
+                    .collect();
+                score(&head.name, &head.labels, &answers)
+            }
+            HeadKind::Multi => {
+                let rows: Vec<(Vec<usize>, Vec<usize>)> = rows
+                    .iter()
+                    .map(|(logits, gold)| {
+                        let gold = gold.iter().map(|g| *g as usize).collect();
+                        (gold, fitted.passing(logits))
+                    })
+                    .collect();
+                score_multi(&head.name, &head.labels, &rows)
+            }
+        };
+        metrics.insert(
+            head.name.clone(),
+            BTreeMap::from([
+                ("accuracy".to_owned(), card.accuracy),
+                ("macro_f1".to_owned(), card.macro_f1),
+                ("n".to_owned(), card.n as f64),
+            ]),
+        );
+        heads.push(fitted);
+    }
+    let mut shares: Vec<f32> = held.iter().map(|i| features[*i].known_share()).collect();
+    shares.sort_by(f32::total_cmp);
+    let min_known_share = shares.get(shares.len() / 200).copied().unwrap_or(0.0);
+    let calibration = Calibration {
+        heads,
+        min_known_share,
+    };
+    (calibration, metrics)
+}
+
+/// Over texts and labels, in order, each with its length so that no two data sets look alike.
+fn data_hash(rows: &[Complaint]) -> String {
+    let mut hash = Sha256::new();
+    for row in rows {
+        for part in std::iter::once(&row.text).chain(&row.labels) {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+    }
+    hex(&hash.finalize())
+}

@@ -1,0 +1,29 @@
+//! `xiaobao` (消保): Chinese consumer complaints against banks, insurers and payment firms, turned into decisions.
+//!
+//! One road, rooms in the order in which data flows:
+//! `source → clean → segment → features → model → decide → route → reply → sink`; `train` and `evaluate` take the
+//! same road from clean to model. Each room takes one type and gives one type; imports point to the left only.
+//! `ARCHITECTURE.md` has the picture and the laws.
+
+pub mod error;
+pub mod digest;
+pub mod clock;
+pub mod taxonomy;
+pub mod complaint;
+pub mod source;
+pub mod clean;
+pub mod segment;
+pub mod features;
+pub mod model;
+pub mod cues;
+pub mod decide;
+pub mod route;
+pub mod reply;
+pub mod tables;
+pub mod ticket;
+pub mod sink;
+pub mod metrics;
+pub mod bundle;
+pub mod pipeline;
+pub mod jobs;
+pub mod cli;

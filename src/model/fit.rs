@@ -1,0 +1,446 @@
+//! Training: labelled id lists in, `Network` out.
+//!
+//! Rows are pooled by hand, the pooled batch becomes a candle variable, candle runs and differentiates the heads,
+//! and only the rows that a batch touched are updated (Adam with lazy moments; Kingma and Ba 2015).
+//! Law: sums run in a fixed order, so threads do not change a bit.
+
+use candle_core::{Device, Result, Tensor, Var};
+use rayon::prelude::*;
+
+use crate::model::network::HeadTensors;
+use crate::model::{HeadKind, HeadSpec, Network, NetworkSpec, Seed};
+
+/// One labelled text.
+#[derive(Debug, Clone)]
+pub struct Example {
+    pub ids: Vec<u32>,
+    /// One per head: `None` where the row has no label for it.
+    pub targets: Vec<Option<Target>>,
+}
+
+/// The right answer to one head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    One(u32),
+    Any(Vec<u32>),
+}
+
+/// Numbers of training; the defaults were chosen on a development split, see docs/model.md.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FitOptions {
+    pub seed: u64,
+    /// Networks trained from different seeds and folded into one, whose logits are their mean.
+    pub members: usize,
+    pub epochs: usize,
+    pub batch: usize,
+    /// Width of each member's embedding rows.
+    pub dim: usize,
+    /// Width of each member's hidden layer.
+    pub hidden: usize,
+    pub learning_rate: f64,
+    /// Share of features left out of a text at each visit, 0..1.
+    pub dropout: f32,
+    /// Probability mass spread over the other labels, 0..1.
+    pub smoothing: f32,
+    /// Standard deviation of the first embedding rows.
+    pub spread: f32,
+    /// Decoupled decay of the rows touched and of the heads, per step at full rate.
+    pub decay: f64,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        FitOptions {
+            seed: 1,
+            members: 1,
+            epochs: 40,
+            batch: 32,
+            dim: 64,
+            hidden: 0,
+            learning_rate: 0.005,
+            dropout: 0.4,
+            smoothing: 0.1,
+            spread: 0.01,
+            decay: 0.0,
+        }
+    }
+}
+
+/// Told once an epoch: epochs done, epochs of all members, mean loss.
+pub type Progress<'a> = &'a mut dyn FnMut(usize, usize, f64);
+
+const BETA1: f32 = 0.9;
+const BETA2: f32 = 0.999;
+const EPSILON: f32 = 1e-8;
+
+/// Trains a network over `n_features` rows; the result is rounded to what a bundle stores.
+pub fn fit(
+    n_features: usize,
+    heads: &[HeadSpec],
+    examples: &[Example],
+    options: &FitOptions,
+    progress: Progress<'_>,
+) -> Result<Network> {
+    let spec = NetworkSpec {
+        n_features,
+        dim: options.dim,
+        hidden: options.hidden,
+        heads: heads.to_vec(),
+    };
+    let seed = Seed::new(options.seed);
+    let n_epochs = options.epochs * options.members;
+    let members = (0..options.members)
+        .map(|member| {
+            let told = &mut |epoch: usize, loss: f64| {
+                progress(member * options.epochs + epoch, n_epochs, loss);
+            };
+            let seed = seed.child(member as u64);
+            fit_member(spec.clone(), examples, options, &seed, told)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let mut network = Network::fold(members);
+    // What is stored is what was measured.
+    for value in network.table.iter_mut() {
+        *value = half::f16::from_f32(*value).to_f32();
+    }
+    Ok(network)
+}
+
+fn fit_member(
+    spec: NetworkSpec,
+    examples: &[Example],
+    options: &FitOptions,
+    seed: &Seed,
+    progress: &mut dyn FnMut(usize, f64),
+) -> Result<Network> {
+    let mut network = Network::random(spec, seed, options.spread);
+    let mut trainer = Trainer::new(&network)?;
+    let steps_an_epoch = examples.len().div_ceil(options.batch).max(1);
+    let n_steps = steps_an_epoch * options.epochs;
+    let mut order: Vec<u32> = (0..examples.len() as u32).collect();
+    let mut step = 0;
+    for epoch in 0..options.epochs {
+        let epoch_seed = seed.child(100 + epoch as u64);
+        epoch_seed.child(0).shuffle(&mut order);
+        let mut loss = 0.0;
+        for batch in order.chunks(options.batch) {
+            // Warm up over a twentieth, then fall in a line to nothing.
+            let done = step as f64 / n_steps as f64;
+            let rate = options.learning_rate * (done / 0.05).min(1.0).min((1.0 - done) / 0.95);
+            step += 1;
+            let kept: Vec<Vec<u32>> = batch
+                .par_iter()
+                .map(|&i| {
+                    let mut seed = epoch_seed.child(1 + u64::from(i));
+                    thin(&examples[i as usize].ids, options.dropout, &mut seed)
+                })
+                .collect();
+            let targets: Vec<&[Option<Target>]> = batch
+                .iter()
+                .map(|&i| examples[i as usize].targets.as_slice())
+                .collect();
+            loss += trainer.step(&mut network, &kept, &targets, options, rate, step)?;
+        }
+        progress(epoch + 1, loss / steps_an_epoch as f64);
+    }
+    trainer.finish(&mut network)?;
+    Ok(network)
+}
+
+/// Leaves out each feature with probability `dropout`, but never all of them.
+fn thin(ids: &[u32], dropout: f32, seed: &mut Seed) -> Vec<u32> {
+    let kept: Vec<u32> = ids
+        .iter()
+        .copied()
+        .filter(|_| seed.unit() >= dropout)
+        .collect();
+    if kept.is_empty() { ids.to_vec() } else { kept }
+}
+
+/// A dense variable with its Adam moments.
+struct Dense {
+    var: Var,
+    first: Vec<f32>,
+    second: Vec<f32>,
+}
+
+impl Dense {
+    fn new(values: &[f32], shape: &[usize]) -> Result<Dense> {
+        Ok(Dense {
+            var: Var::from_slice(values, shape, &Device::Cpu)?,
+            first: vec![0.0; values.len()],
+            second: vec![0.0; values.len()],
+        })
+    }
+
+    fn values(&self) -> Result<Vec<f32>> {
+        self.var.flatten_all()?.to_vec1()
+    }
+
+    fn update(&mut self, gradient: &Tensor, adam: &Adam) -> Result<()> {
+        let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
+        let mut values = self.values()?;
+        adam.update(&mut values, &gradient, &mut self.first, &mut self.second);
+        self.var
+            .set(&Tensor::from_vec(values, self.var.shape(), &Device::Cpu)?)
+    }
+}
+
+/// One step's rates.
+struct Adam {
+    rate: f32,
+    decay: f32,
+    correction1: f32,
+    correction2: f32,
+}
+
+impl Adam {
+    fn new(rate: f64, decay: f64, step: usize) -> Adam {
+        Adam {
+            rate: rate as f32,
+            decay: (rate * decay) as f32,
+            correction1: 1.0 - BETA1.powi(step as i32),
+            correction2: 1.0 - BETA2.powi(step as i32),
+        }
+    }
+
+    fn update(&self, values: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
+        for (((v, &g), m), s) in values.iter_mut().zip(gradient).zip(first).zip(second) {
+            *m = BETA1 * *m + (1.0 - BETA1) * g;
+            *s = BETA2 * *s + (1.0 - BETA2) * g * g;
+            let step = (*m / self.correction1) / ((*s / self.correction2).sqrt() + EPSILON);
+            *v -= self.rate * step + self.decay * *v;
+        }
+    }
+}
+
+struct Trainer {
+    w1: Dense,
+    b1: Dense,
+    w2: Dense,
+    b2: Dense,
+    first: Vec<f32>,
+    second: Vec<f32>,
+}
+
+impl Trainer {
+    fn new(network: &Network) -> Result<Trainer> {
+        let spec = &network.spec;
+        let (dim, hidden, out) = (spec.dim, spec.hidden, spec.n_outputs());
+        Ok(Trainer {
+            w1: Dense::new(&network.w1, &[dim, hidden])?,
+            b1: Dense::new(&network.b1, &[hidden])?,
+            w2: Dense::new(&network.w2, &[spec.inner(), out])?,
+            b2: Dense::new(&network.b2, &[out])?,
+            first: vec![0.0; network.table.len()],
+            second: vec![0.0; network.table.len()],
+        })
+    }
+
+    fn step(
+        &mut self,
+        network: &mut Network,
+        kept: &[Vec<u32>],
+        targets: &[&[Option<Target>]],
+        options: &FitOptions,
+        rate: f64,
+        step: usize,
+    ) -> Result<f64> {
+        let dim = network.spec.dim;
+        let scales: Vec<f32> = kept
+            .iter()
+            .map(|ids| 1.0 / (ids.len().max(1) as f32).sqrt())
+            .collect();
+        let table = &network.table;
+        let pooled: Vec<f32> = kept
+            .par_iter()
+            .zip(&scales)
+            .flat_map_iter(|(ids, &scale)| {
+                let mut sum = vec![0.0f32; dim];
+                for &id in ids {
+                    for (s, v) in sum.iter_mut().zip(&table[id as usize * dim..][..dim]) {
+                        *s += v;
+                    }
+                }
+                sum.into_iter().map(move |s| s * scale)
+            })
+            .collect();
+        let pooled = Var::from_slice(&pooled, (kept.len(), dim), &Device::Cpu)?;
+        let heads = HeadTensors {
+            w1: self.w1.var.as_tensor().clone(),
+            b1: self.b1.var.as_tensor().clone(),
+            w2: self.w2.var.as_tensor().clone(),
+            b2: self.b2.var.as_tensor().clone(),
+        };
+        let logits = heads.forward(pooled.as_tensor())?;
+        let loss = loss(&logits, &network.spec, targets, options.smoothing)?;
+        let value = f64::from(loss.to_scalar::<f32>()?);
+        if !value.is_finite() {
+            return Err(candle_core::Error::Msg(format!(
+                "the loss is {value} at step {step}; lower --learning-rate"
+            )));
+        }
+        let grads = loss.backward()?;
+        let adam = Adam::new(rate, options.decay, step);
+        for dense in [&mut self.w1, &mut self.b1, &mut self.w2, &mut self.b2] {
+            if let Some(gradient) = grads.get(dense.var.as_tensor()) {
+                let gradient = gradient.clone();
+                dense.update(&gradient, &adam)?;
+            }
+        }
+        let Some(gradient) = grads.get(pooled.as_tensor()) else {
+            return Ok(value);
+        };
+        let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
+        let mut pairs: Vec<(u32, u32)> = kept
+            .iter()
+            .enumerate()
+            .flat_map(|(doc, ids)| ids.iter().map(move |&id| (id, doc as u32)))
+            .collect();
+        pairs.par_sort_unstable();
+        Rows {
+            dim,
+            base: 0,
+            table: &mut network.table,
+            first: &mut self.first,
+            second: &mut self.second,
+        }
+        .update(&pairs, &gradient, &scales, &adam);
+        Ok(value)
+    }
+
+    fn finish(self, network: &mut Network) -> Result<()> {
+        network.w1 = self.w1.values()?;
+        network.b1 = self.b1.values()?;
+        network.w2 = self.w2.values()?;
+        network.b2 = self.b2.values()?;
+        Ok(())
+    }
+}
+
+/// A stretch of the table with its moments; splits at row borders so that threads never share a row.
+struct Rows<'a> {
+    dim: usize,
+    /// Row number of the stretch's first row.
+    base: usize,
+    table: &'a mut [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+impl Rows<'_> {
+    /// `pairs`: (row, text), sorted; `gradient`: one row of `dim` per text.
+    fn update(self, pairs: &[(u32, u32)], gradient: &[f32], scales: &[f32], adam: &Adam) {
+        let middle = pairs.len() / 2;
+        let border = pairs.get(middle).map(|&(row, _)| row);
+        let cut = border.map_or(0, |row| pairs.partition_point(|&(r, _)| r < row));
+        if pairs.len() < 4096 || cut == 0 {
+            self.update_here(pairs, gradient, scales, adam);
+            return;
+        }
+        let row = pairs[cut].0 as usize;
+        let at = (row - self.base) * self.dim;
+        let (table_l, table_r) = self.table.split_at_mut(at);
+        let (first_l, first_r) = self.first.split_at_mut(at);
+        let (second_l, second_r) = self.second.split_at_mut(at);
+        let (dim, base) = (self.dim, self.base);
+        let left = Rows {
+            dim,
+            base,
+            table: table_l,
+            first: first_l,
+            second: second_l,
+        };
+        let right = Rows {
+            dim,
+            base: row,
+            table: table_r,
+            first: first_r,
+            second: second_r,
+        };
+        let (pairs_l, pairs_r) = pairs.split_at(cut);
+        rayon::join(
+            || left.update(pairs_l, gradient, scales, adam),
+            || right.update(pairs_r, gradient, scales, adam),
+        );
+    }
+
+    fn update_here(self, pairs: &[(u32, u32)], gradient: &[f32], scales: &[f32], adam: &Adam) {
+        let dim = self.dim;
+        let mut sum = vec![0.0f32; dim];
+        for run in pairs.chunk_by(|a, b| a.0 == b.0) {
+            sum.fill(0.0);
+            for &(_, doc) in run {
+                let scale = scales[doc as usize];
+                for (s, g) in sum.iter_mut().zip(&gradient[doc as usize * dim..][..dim]) {
+                    *s += scale * g;
+                }
+            }
+            let at = (run[0].0 as usize - self.base) * dim;
+            adam.update(
+                &mut self.table[at..at + dim],
+                &sum,
+                &mut self.first[at..at + dim],
+                &mut self.second[at..at + dim],
+            );
+        }
+    }
+}
+
+/// Mean over the texts of the summed losses of their labelled heads.
+fn loss(
+    logits: &Tensor,
+    spec: &NetworkSpec,
+    targets: &[&[Option<Target>]],
+    smoothing: f32,
+) -> Result<Tensor> {
+    let n = targets.len();
+    let mut total: Option<Tensor> = None;
+    for (head, (spec_head, first)) in spec.heads.iter().zip(spec.offsets()).enumerate() {
+        let width = spec_head.labels.len();
+        let z = logits.narrow(1, first, width)?;
+        let mut want = vec![0.0f32; n * width];
+        let mut labelled = vec![0.0f32; n];
+        for (i, target) in targets.iter().enumerate() {
+            let row = &mut want[i * width..][..width];
+            match target.get(head).and_then(Option::as_ref) {
+                Some(Target::One(label)) => {
+                    row.fill(smoothing / width as f32);
+                    row[*label as usize] += 1.0 - smoothing;
+                    labelled[i] = 1.0;
+                }
+                Some(Target::Any(labels)) => {
+                    for &label in labels {
+                        row[label as usize] = 1.0;
+                    }
+                    labelled[i] = 1.0;
+                }
+                None => {}
+            }
+        }
+        let want = Tensor::from_vec(want, (n, width), &Device::Cpu)?;
+        let part = match spec_head.kind {
+            HeadKind::Single => {
+                let top = z.max_keepdim(1)?.detach();
+                let shifted = z.broadcast_sub(&top)?;
+                let norm = shifted.exp()?.sum_keepdim(1)?.log()?;
+                (want * shifted.broadcast_sub(&norm)?)?.sum_all()?.neg()?
+            }
+            HeadKind::Multi => {
+                // softplus(z) - z · want, in the form that cannot overflow
+                let soft = (z.relu()? + (z.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
+                let labelled = Tensor::from_vec(labelled, (n, 1), &Device::Cpu)?;
+                (soft - (z * want)?)?.broadcast_mul(&labelled)?.sum_all()?
+            }
+        };
+        total = Some(match total {
+            Some(sum) => (sum + part)?,
+            None => part,
+        });
+    }
+    match total {
+        Some(sum) => sum / n as f64,
+        None => Tensor::zeros((), candle_core::DType::F32, &Device::Cpu),
+    }
+}

@@ -1,0 +1,193 @@
+//! The only place that chains the rooms: a complaint in, a `Ticket` out; batches by rayon, order kept.
+//! Law: same input and bundle give the same tickets, with 1 thread or 16.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::bundle::Bundle;
+use crate::clean::{CleanText, Cleaner};
+use crate::complaint::Complaint;
+use crate::decide::Decider;
+use crate::error::{Error, Result};
+use crate::features::{Features, Scratch};
+use crate::model::{Activations, Contributions};
+use crate::segment::{Segmenter, Segments};
+use crate::tables::Tables;
+use crate::ticket::{EvidenceWord, Ticket};
+
+/// Text to words: what training and triage share, so that neither can prepare text in its own way.
+pub struct Front<'t> {
+    pub cleaner: &'t Cleaner,
+    pub segmenter: &'t Segmenter,
+}
+
+impl Front<'_> {
+    pub fn clean(&self, raw: &str) -> CleanText {
+        self.cleaner.apply(raw)
+    }
+
+    pub fn segment<'c>(&self, clean: &'c CleanText) -> Segments<'c> {
+        self.segmenter.apply(clean)
+    }
+}
+
+/// Memory of one thread, reused from complaint to complaint.
+#[derive(Default)]
+pub struct Workspace {
+    scratch: Scratch,
+    pub features: Features,
+    pub activations: Activations,
+    pub contributions: Contributions,
+}
+
+/// Tables and bundle, checked against each other: all that a decision needs.
+pub struct Triage {
+    pub tables: Arc<Tables>,
+    pub bundle: Arc<Bundle>,
+    segmenter: Segmenter,
+    decider: Decider,
+    /// Names of parallel clocks by type.
+    parallel: Vec<Vec<String>>,
+}
+
+/// Words of evidence kept per label.
+const N_EVIDENCE: usize = 5;
+
+impl Triage {
+    pub fn load(data: &Path, model: &Path) -> Result<Triage> {
+        let tables = Tables::load(data)?;
+        let bundle = Bundle::load(model)?;
+        Triage::new(Arc::new(tables), Arc::new(bundle))
+    }
+
+    pub fn new(tables: Arc<Tables>, bundle: Arc<Bundle>) -> Result<Triage> {
+        Ok(Triage {
+            segmenter: Segmenter::new(bundle.dictionary())?,
+            decider: Decider::new(bundle.network().spec(), &tables.taxonomy, &tables.cues)?,
+            parallel: tables
+                .taxonomy
+                .types
+                .iter()
+                .map(|t| t.parallel.clone())
+                .collect(),
+            tables,
+            bundle,
+        })
+    }
+
+    pub fn front(&self) -> Front<'_> {
+        Front {
+            cleaner: &self.tables.cleaner,
+            segmenter: &self.segmenter,
+        }
+    }
+
+    pub fn decider(&self) -> &Decider {
+        &self.decider
+    }
+
+    /// Decides one complaint.
+    pub fn decide<'c>(&self, complaint: &'c Complaint, work: &mut Workspace) -> Result<Ticket<'c>> {
+        let tables = &*self.tables;
+        let network = self.bundle.network();
+        let clean = self.front().clean(&complaint.text);
+        let segments = self.front().segment(&clean);
+        let vocabulary = self.bundle.vocabulary();
+        vocabulary.apply_into(&segments, &mut work.scratch, &mut work.features);
+        network.forward(&work.features, &mut work.activations);
+        let received = complaint.received.as_ref();
+        let findings = tables.cues.apply(
+            clean.text(),
+            &clean.deciding().collect::<Vec<_>>(),
+            complaint
+                .channel
+                .map_or("", |c| tables.taxonomy.channels[c].code.as_str()),
+            received.map(|m| {
+                let date = m.date();
+                (date.year(), date.month(), date.day())
+            }),
+        );
+        let decision = self.decider.apply(
+            work.activations.logits(),
+            work.features.known_share(),
+            self.bundle.calibration(),
+            &findings,
+        );
+        let route = tables
+            .routing
+            .apply(&decision, complaint.channel, &tables.taxonomy)
+            .ok_or_else(|| Error::Failed("the routing table is not total".to_owned()))?;
+        let type_label = decision.type_.first().label;
+        let due = received.map(|received| {
+            let parallel: Vec<&str> = self.parallel[type_label]
+                .iter()
+                .map(String::as_str)
+                .collect();
+            tables
+                .clock
+                .due(received, &complaint.events, &route.targets, &parallel)
+        });
+        let type_words = self.words(self.decider.output_of_type(type_label), work);
+        let level = decision.urgency.first().label;
+        let level_words = self.words(self.decider.output_of_level(level), work);
+        Ok(Ticket {
+            complaint,
+            text_sha256: crate::digest::sha256(clean.text().as_bytes()),
+            clean,
+            decision,
+            findings,
+            route,
+            due,
+            type_words,
+            level_words,
+        })
+    }
+
+    /// The words that spoke most for a logit of the text in `work`.
+    fn words(&self, output: usize, work: &mut Workspace) -> Vec<EvidenceWord> {
+        let Workspace {
+            features,
+            activations,
+            contributions,
+            ..
+        } = work;
+        self.bundle
+            .network()
+            .contributions(features, activations, output, contributions);
+        let mut best: Vec<(f32, usize)> = Vec::with_capacity(N_EVIDENCE + 1);
+        for (i, &value) in contributions.words.iter().enumerate() {
+            if value > 0.0
+                && best
+                    .last()
+                    .is_none_or(|b| best.len() < N_EVIDENCE || value > b.0)
+            {
+                let at = best.partition_point(|b| b.0 >= value);
+                best.insert(at, (value, i));
+                best.truncate(N_EVIDENCE);
+            }
+        }
+        best.into_iter()
+            .map(|(contribution, i)| EvidenceWord {
+                range: features.words()[i].byte_range(),
+                contribution,
+            })
+            .collect()
+    }
+
+    /// Maps records to whatever `finish` makes of their tickets, in parallel, order kept.
+    pub fn map<'r, R: Sync, T: Send>(
+        &self,
+        records: &'r [R],
+        finish: impl Fn(&'r [R], &mut Workspace) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        records
+            .par_chunks(CHUNK_RECORDS)
+            .map_init(Workspace::default, |work, chunk| finish(chunk, work))
+            .collect()
+    }
+}
+
+/// Records that one thread takes at a time: enough to spread the cost of taking, few enough to balance.
+pub const CHUNK_RECORDS: usize = 64;

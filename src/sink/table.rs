@@ -1,0 +1,410 @@
+//! `Ticket` to rows of `decisions.csv` and of the work lists, as Excel opens them rightly.
+//! Law: no cell can run as a formula, and long numbers keep their digits.
+
+use std::fmt::Write;
+
+use crate::complaint::Carried;
+use crate::error::{Error, Result};
+use crate::sink::Names;
+use crate::ticket::{NO_RECEIPT, Ticket, write_date};
+
+/// Columns of `decisions.csv`: key, and the Chinese name that work lists show.
+const COLUMNS: [(&str, &str); 33] = [
+    ("id", "受理编号"),
+    ("received_at", "收到时间"),
+    ("channel", "渠道"),
+    ("type", "类型代码"),
+    ("type_name", "类型"),
+    ("type_prob", "类型概率"),
+    ("band", "处理方式"),
+    ("reason", "原因代码"),
+    ("reason_name", "原因"),
+    ("reason_prob", "原因概率"),
+    ("urgency", "紧急等级代码"),
+    ("urgency_name", "紧急等级"),
+    ("urgency_prob", "等级概率"),
+    ("urgency_ground", "等级理由"),
+    ("flags", "标志"),
+    ("queue", "队列代码"),
+    ("queue_name", "队列"),
+    ("department", "责任部门"),
+    ("template", "处理单模板"),
+    ("due_now", "法定到期日"),
+    ("due_article", "法定依据"),
+    ("acknowledge_by", "受理告知时限"),
+    ("first_reply_by", "首次答复时限"),
+    ("handle_by", "办结目标"),
+    ("runners_up", "备选类型"),
+    ("type_words", "类型依据词"),
+    ("urgency_words", "等级依据词"),
+    ("rules", "命中规则"),
+    ("amounts", "金额"),
+    ("demands", "诉求"),
+    ("masked_text", "投诉内容（已脱敏）"),
+    ("text_sha256", "文本指纹"),
+    ("bundle", "模型编号"),
+];
+
+/// What a work list shows, in the order in which a handler reads.
+const LIST: [&str; 20] = [
+    "id",
+    "received_at",
+    "channel",
+    "urgency_name",
+    "urgency_ground",
+    "type_name",
+    "band",
+    "runners_up",
+    "reason_name",
+    "flags",
+    "acknowledge_by",
+    "first_reply_by",
+    "handle_by",
+    "due_now",
+    "due_article",
+    "demands",
+    "amounts",
+    "type_words",
+    "masked_text",
+    "reply",
+];
+
+/// The columns of one run: ours, then the carried ones of all inputs.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    carried: Vec<String>,
+    with_members: bool,
+}
+
+impl Layout {
+    /// `inputs`: carried column names of each input, `None` for JSON Lines, whose members share one column.
+    pub fn new<'a>(inputs: impl Iterator<Item = Option<&'a [String]>>) -> Layout {
+        let mut layout = Layout {
+            carried: Vec::new(),
+            with_members: false,
+        };
+        for names in inputs {
+            match names {
+                Some(names) => {
+                    for name in names {
+                        if !layout.carried.contains(name) {
+                            layout.carried.push(name.clone());
+                        }
+                    }
+                }
+                None => layout.with_members = true,
+            }
+        }
+        layout
+    }
+
+    /// Place of each column of an input among the carried ones.
+    pub fn places(&self, names: &[String]) -> Vec<usize> {
+        names
+            .iter()
+            .map(|n| self.carried.iter().position(|c| c == n).unwrap_or(0))
+            .collect()
+    }
+
+    /// Header of `decisions.csv`: a carried column with one of our names gets `input.` before it.
+    pub fn header(&self) -> Result<Vec<u8>> {
+        let own = COLUMNS.iter().map(|c| c.0.to_owned());
+        let carried = self.carried.iter().map(|name| {
+            if COLUMNS.iter().any(|c| c.0 == name) {
+                format!("input.{name}")
+            } else {
+                name.clone()
+            }
+        });
+        let members = self.with_members.then(|| "carried".to_owned());
+        let mut row = Row::new();
+        for cell in own.chain(carried).chain(members) {
+            row.put(&cell)?;
+        }
+        row.finish()
+    }
+}
+
+/// Header of a work list.
+pub fn list_header() -> Result<Vec<u8>> {
+    let mut row = Row::new();
+    for key in LIST {
+        let name = COLUMNS
+            .iter()
+            .find(|c| c.0 == key)
+            .map_or("处理单", |c| c.1);
+        row.put(name)?;
+    }
+    row.finish()
+}
+
+/// Cells of a ticket by column, made once for both tables; reused between tickets.
+#[derive(Debug, Default)]
+pub struct Cells {
+    values: Vec<String>,
+}
+
+impl Cells {
+    pub fn new() -> Cells {
+        Cells {
+            values: vec![String::new(); COLUMNS.len()],
+        }
+    }
+
+    fn clear(&mut self, key: &str) -> &mut String {
+        let i = COLUMNS.iter().position(|c| c.0 == key).unwrap_or(0);
+        let value = &mut self.values[i];
+        value.clear();
+        value
+    }
+
+    fn get(&self, key: &str) -> &str {
+        COLUMNS
+            .iter()
+            .position(|c| c.0 == key)
+            .map_or("", |i| &self.values[i])
+    }
+
+    /// Reads all cells off a ticket.
+    pub fn read(&mut self, ticket: &Ticket<'_>, names: Names<'_>) {
+        let tables = names.tables;
+        let taxonomy = &tables.taxonomy;
+        let d = &ticket.decision;
+        let type_ = d.type_.first();
+        let reason = d.reason.first();
+        let urgency = d.urgency.first();
+        self.clear("id").push_str(&ticket.complaint.id);
+        if let Some(at) = &ticket.complaint.received {
+            let _ = write!(self.clear("received_at"), "{at}");
+        } else {
+            self.clear("received_at");
+        }
+        let channel = ticket.complaint.channel.map(|c| &taxonomy.channels[c].name);
+        self.clear("channel").push_str(channel.map_or("", |c| c));
+        let label = &taxonomy.types[type_.label].label;
+        self.clear("type").push_str(&label.code);
+        self.clear("type_name").push_str(&label.name);
+        push_prob(self.clear("type_prob"), type_.prob);
+        self.clear("band").push_str(d.band.code());
+        let label = &taxonomy.reasons[reason.label].label;
+        self.clear("reason").push_str(&label.code);
+        self.clear("reason_name").push_str(&label.name);
+        push_prob(self.clear("reason_prob"), reason.prob);
+        let label = &taxonomy.levels[d.level].label;
+        self.clear("urgency").push_str(&label.code);
+        self.clear("urgency_name").push_str(&label.name);
+        push_prob(self.clear("urgency_prob"), urgency.prob);
+        ticket.level_ground(tables, self.clear("urgency_ground"));
+        let flags = d.flags.iter().map(|f| taxonomy.flags[f.flag].code.as_str());
+        join(self.clear("flags"), flags, " ");
+        let queue = &taxonomy.queues[ticket.route.queue];
+        self.clear("queue").push_str(&queue.code);
+        self.clear("queue_name").push_str(&queue.name);
+        self.clear("department").push_str(&queue.department);
+        let stem = ticket.template(tables).map_or("", |t| &t.stem);
+        self.clear("template").push_str(stem);
+        self.read_dates(ticket);
+        let runners = d.type_.ranked.iter().skip(1);
+        let out = self.clear("runners_up");
+        for r in runners {
+            if !out.is_empty() {
+                out.push('；');
+            }
+            out.push_str(&taxonomy.types[r.label].label.name);
+            out.push(' ');
+            push_prob(out, r.prob);
+        }
+        join(
+            self.clear("type_words"),
+            ticket.words(&ticket.type_words),
+            " ",
+        );
+        join(
+            self.clear("urgency_words"),
+            ticket.words(&ticket.level_words),
+            " ",
+        );
+        join(self.clear("rules"), ticket.rule_names(tables), "；");
+        ticket.amounts(self.clear("amounts"));
+        let demands = ticket.demands(tables);
+        join(self.clear("demands"), demands.into_iter(), "；");
+        self.clear("masked_text").push_str(ticket.clean.text());
+        self.clear("text_sha256").push_str(&ticket.text_sha256);
+        self.clear("bundle").push_str(names.bundle_id);
+    }
+
+    fn read_dates(&mut self, ticket: &Ticket<'_>) {
+        let keys = [
+            "due_now",
+            "due_article",
+            "acknowledge_by",
+            "first_reply_by",
+            "handle_by",
+        ];
+        let Some(due) = &ticket.due else {
+            for key in keys {
+                self.clear(key);
+            }
+            self.clear("due_now").push_str(NO_RECEIPT);
+            return;
+        };
+        match &due.in_force {
+            Some(date) => {
+                write_date(date, self.clear("due_now"));
+                self.clear("due_article")
+                    .push_str(date.article.unwrap_or(""));
+            }
+            None => {
+                self.clear("due_now").push_str(due.status.label());
+                self.clear("due_article");
+            }
+        }
+        write_date(&due.targets.acknowledge, self.clear("acknowledge_by"));
+        write_date(&due.targets.first_reply, self.clear("first_reply_by"));
+        write_date(&due.targets.handle, self.clear("handle_by"));
+    }
+
+    /// One row of `decisions.csv`; `places` maps the input's carried cells to the layout.
+    pub fn decision_row(
+        &self,
+        ticket: &Ticket<'_>,
+        layout: &Layout,
+        places: &[usize],
+        row: &mut Row,
+    ) -> Result<()> {
+        for value in &self.values {
+            row.put(value)?;
+        }
+        let mut carried = vec![""; layout.carried.len()];
+        let mut members = String::new();
+        match &ticket.complaint.carried {
+            Carried::Cells(cells) => {
+                for (cell, place) in cells.iter().zip(places) {
+                    carried[*place] = cell;
+                }
+            }
+            Carried::Members(found) if !found.is_empty() => {
+                members = serde_json::to_string(found)
+                    .map_err(|e| Error::Failed(format!("carried members: {e}")))?;
+            }
+            Carried::Members(_) => {}
+        }
+        for cell in carried {
+            row.put(cell)?;
+        }
+        if layout.with_members {
+            row.put(&members)?;
+        }
+        row.end()
+    }
+
+    /// One row of a work list; `reply` says where the handling sheet is.
+    pub fn list_row(&self, reply: &str, row: &mut Row) -> Result<()> {
+        for key in LIST {
+            row.put(if key == "reply" { reply } else { self.get(key) })?;
+        }
+        row.end()
+    }
+}
+
+fn push_prob(out: &mut String, prob: f32) {
+    let _ = write!(out, "{prob:.3}");
+}
+
+fn join<'a>(out: &mut String, parts: impl Iterator<Item = &'a str>, between: &str) {
+    for part in parts {
+        if !out.is_empty() {
+            out.push_str(between);
+        }
+        out.push_str(part);
+    }
+}
+
+/// Rows in memory, quoted by the csv crate.
+pub struct Row {
+    writer: csv::Writer<Vec<u8>>,
+    safe: String,
+}
+
+impl Default for Row {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Row {
+    pub fn new() -> Row {
+        Row {
+            writer: csv::WriterBuilder::new()
+                .terminator(csv::Terminator::CRLF)
+                .from_writer(Vec::new()),
+            safe: String::new(),
+        }
+    }
+
+    fn put(&mut self, cell: &str) -> Result<()> {
+        let cell = match guard(cell) {
+            None => cell,
+            Some(mark) => {
+                self.safe.clear();
+                self.safe.push(mark);
+                self.safe.push_str(cell);
+                &self.safe
+            }
+        };
+        self.writer.write_field(cell).map_err(failed)
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.writer.write_record(None::<&[u8]>).map_err(failed)
+    }
+
+    /// Ends the row and returns all bytes.
+    pub fn finish(mut self) -> Result<Vec<u8>> {
+        self.end()?;
+        self.into_bytes()
+    }
+
+    /// The bytes of the rows ended so far.
+    pub fn into_bytes(self) -> Result<Vec<u8>> {
+        self.writer
+            .into_inner()
+            .map_err(|e| Error::Failed(format!("a row cannot be written: {e}")))
+    }
+}
+
+fn failed(e: csv::Error) -> Error {
+    Error::Failed(format!("a row cannot be written: {e}"))
+}
+
+/// What must stand before a cell: `'` before a formula, a tab before digits that Excel would round or shorten.
+fn guard(cell: &str) -> Option<char> {
+    let first = cell.bytes().next()?;
+    match first {
+        b'=' | b'@' | b'\t' | b'\r' => Some('\''),
+        b'+' | b'-' if cell.parse::<f64>().is_err() => Some('\''),
+        b'0'..=b'9' if cell.bytes().all(|b| b.is_ascii_digit()) => {
+            (cell.len() >= 12 || (first == b'0' && cell.len() > 1)).then_some('\t')
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_and_long_numbers_are_guarded() {
+        assert_eq!(guard("=1+1"), Some('\''));
+        assert_eq!(guard("@SUM(A1)"), Some('\''));
+        assert_eq!(guard("+8613800138000x"), Some('\''));
+        assert_eq!(guard("-12.5"), None);
+        assert_eq!(guard("20260301000123456"), Some('\t'));
+        assert_eq!(guard("007"), Some('\t'));
+        assert_eq!(guard("0"), None);
+        assert_eq!(guard("12345"), None);
+        assert_eq!(guard("退款"), None);
+        assert_eq!(guard(""), None);
+    }
+}

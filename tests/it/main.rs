@@ -1,0 +1,12 @@
+//! The binary as a user starts it, and the laws that no single room can prove.
+
+mod architecture;
+mod bundle;
+mod golden;
+mod inputs;
+mod laws;
+mod model;
+mod public;
+mod redaction;
+mod run;
+mod triage;
