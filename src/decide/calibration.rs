@@ -240,7 +240,7 @@ pub(crate) fn sigmoid(z: f32) -> f32 {
 }
 
 /// Indices from the most to the least probable; ties by index.
-pub(crate) fn ranked(probs: &[f32]) -> Vec<usize> {
+fn ranked(probs: &[f32]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..probs.len()).collect();
     order.sort_by(|a, b| probs[*b].total_cmp(&probs[*a]).then(a.cmp(b)));
     order

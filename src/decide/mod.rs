@@ -13,7 +13,7 @@ use crate::cues::{Cues, Findings};
 use crate::error::{Error, Result};
 use crate::model::{HeadKind, NetworkSpec};
 use crate::taxonomy::{Taxonomy, head};
-use calibration::{ranked, sigmoid, softmax};
+use calibration::{sigmoid, softmax};
 
 /// How far the machine vouches for a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -200,14 +200,15 @@ impl Decider {
             let calibration = &calibration.heads[place.head];
             let own = &logits[place.first..place.first + place.labels.len()];
             let probs = softmax(own, calibration.temperature);
-            let ranked: Vec<Ranked> = ranked(&probs)
-                .into_iter()
-                .take(3)
-                .map(|i| Ranked {
-                    label: place.labels[i],
-                    prob: probs[i],
-                })
-                .collect();
+            let mut ranked: Vec<Ranked> = Vec::with_capacity(4);
+            for (&label, &prob) in place.labels.iter().zip(&probs) {
+                // Ties keep the order of the labels.
+                let at = ranked.partition_point(|r| r.prob >= prob);
+                if at < 3 {
+                    ranked.insert(at, Ranked { label, prob });
+                    ranked.truncate(3);
+                }
+            }
             let top = ranked[0].prob;
             let band = if top >= calibration.auto.prob {
                 Band::Auto

@@ -8,65 +8,75 @@ use crate::error::{Error, Result};
 use crate::sink::Names;
 use crate::ticket::{NO_RECEIPT, Ticket, write_date};
 
-/// Columns of `decisions.csv`: key, and the Chinese name that work lists show.
-const COLUMNS: [(&str, &str); 33] = [
-    ("id", "受理编号"),
-    ("received_at", "收到时间"),
-    ("channel", "渠道"),
-    ("type", "类型代码"),
-    ("type_name", "类型"),
-    ("type_prob", "类型概率"),
-    ("band", "处理方式"),
-    ("reason", "原因代码"),
-    ("reason_name", "原因"),
-    ("reason_prob", "原因概率"),
-    ("urgency", "紧急等级代码"),
-    ("urgency_name", "紧急等级"),
-    ("urgency_prob", "等级概率"),
-    ("urgency_ground", "等级理由"),
-    ("flags", "标志"),
-    ("queue", "队列代码"),
-    ("queue_name", "队列"),
-    ("department", "责任部门"),
-    ("template", "处理单模板"),
-    ("due_now", "法定到期日"),
-    ("due_article", "法定依据"),
-    ("acknowledge_by", "受理告知时限"),
-    ("first_reply_by", "首次答复时限"),
-    ("handle_by", "办结目标"),
-    ("runners_up", "备选类型"),
-    ("type_words", "类型依据词"),
-    ("urgency_words", "等级依据词"),
-    ("rules", "命中规则"),
-    ("amounts", "金额"),
-    ("demands", "诉求"),
-    ("masked_text", "投诉内容（已脱敏）"),
-    ("text_sha256", "文本指纹"),
-    ("bundle", "模型编号"),
-];
+macro_rules! columns {
+    ($($id:ident $key:literal $name:literal),* $(,)?) => {
+        /// A column of `decisions.csv`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[allow(non_camel_case_types)]
+        enum Column { $($id),* }
 
-/// What a work list shows, in the order in which a handler reads.
-const LIST: [&str; 20] = [
-    "id",
-    "received_at",
-    "channel",
-    "urgency_name",
-    "urgency_ground",
-    "type_name",
-    "band",
-    "runners_up",
-    "reason_name",
-    "flags",
-    "acknowledge_by",
-    "first_reply_by",
-    "handle_by",
-    "due_now",
-    "due_article",
-    "demands",
-    "amounts",
-    "type_words",
-    "masked_text",
-    "reply",
+        /// Key, and the Chinese name that work lists show, in the order of the file.
+        const COLUMNS: &[(&str, &str)] = &[$(($key, $name)),*];
+    };
+}
+
+columns!(
+    id "id" "受理编号",
+    received_at "received_at" "收到时间",
+    channel "channel" "渠道",
+    type_code "type" "类型代码",
+    type_name "type_name" "类型",
+    type_prob "type_prob" "类型概率",
+    band "band" "处理方式",
+    reason "reason" "原因代码",
+    reason_name "reason_name" "原因",
+    reason_prob "reason_prob" "原因概率",
+    urgency "urgency" "紧急等级代码",
+    urgency_name "urgency_name" "紧急等级",
+    urgency_prob "urgency_prob" "等级概率",
+    urgency_ground "urgency_ground" "等级理由",
+    flags "flags" "标志",
+    queue "queue" "队列代码",
+    queue_name "queue_name" "队列",
+    department "department" "责任部门",
+    template "template" "处理单模板",
+    due_now "due_now" "法定到期日",
+    due_article "due_article" "法定依据",
+    acknowledge_by "acknowledge_by" "受理告知时限",
+    first_reply_by "first_reply_by" "首次答复时限",
+    handle_by "handle_by" "办结目标",
+    runners_up "runners_up" "备选类型",
+    type_words "type_words" "类型依据词",
+    urgency_words "urgency_words" "等级依据词",
+    rules "rules" "命中规则",
+    amounts "amounts" "金额",
+    demands "demands" "诉求",
+    masked_text "masked_text" "投诉内容（已脱敏）",
+    text_sha256 "text_sha256" "文本指纹",
+    bundle "bundle" "模型编号",
+);
+
+/// What a work list shows, in the order in which a handler reads; the handling sheet's place follows.
+const LIST: [Column; 19] = [
+    Column::id,
+    Column::received_at,
+    Column::channel,
+    Column::urgency_name,
+    Column::urgency_ground,
+    Column::type_name,
+    Column::band,
+    Column::runners_up,
+    Column::reason_name,
+    Column::flags,
+    Column::acknowledge_by,
+    Column::first_reply_by,
+    Column::handle_by,
+    Column::due_now,
+    Column::due_article,
+    Column::demands,
+    Column::amounts,
+    Column::type_words,
+    Column::masked_text,
 ];
 
 /// The columns of one run: ours, then the carried ones of all inputs.
@@ -128,13 +138,10 @@ impl Layout {
 /// Header of a work list.
 pub fn list_header() -> Result<Vec<u8>> {
     let mut row = Row::new();
-    for key in LIST {
-        let name = COLUMNS
-            .iter()
-            .find(|c| c.0 == key)
-            .map_or("处理单", |c| c.1);
-        row.put(name)?;
+    for column in LIST {
+        row.put(COLUMNS[column as usize].1)?;
     }
+    row.put("处理单")?;
     row.finish()
 }
 
@@ -151,18 +158,10 @@ impl Cells {
         }
     }
 
-    fn clear(&mut self, key: &str) -> &mut String {
-        let i = COLUMNS.iter().position(|c| c.0 == key).unwrap_or(0);
-        let value = &mut self.values[i];
+    fn clear(&mut self, column: Column) -> &mut String {
+        let value = &mut self.values[column as usize];
         value.clear();
         value
-    }
-
-    fn get(&self, key: &str) -> &str {
-        COLUMNS
-            .iter()
-            .position(|c| c.0 == key)
-            .map_or("", |i| &self.values[i])
     }
 
     /// Reads all cells off a ticket.
@@ -173,39 +172,40 @@ impl Cells {
         let type_ = d.type_.first();
         let reason = d.reason.first();
         let urgency = d.urgency.first();
-        self.clear("id").push_str(&ticket.complaint.id);
+        self.clear(Column::id).push_str(&ticket.complaint.id);
         if let Some(at) = &ticket.complaint.received {
-            let _ = write!(self.clear("received_at"), "{at}");
+            let _ = write!(self.clear(Column::received_at), "{at}");
         } else {
-            self.clear("received_at");
+            self.clear(Column::received_at);
         }
         let channel = ticket.complaint.channel.map(|c| &taxonomy.channels[c].name);
-        self.clear("channel").push_str(channel.map_or("", |c| c));
+        self.clear(Column::channel)
+            .push_str(channel.map_or("", |c| c));
         let label = &taxonomy.types[type_.label].label;
-        self.clear("type").push_str(&label.code);
-        self.clear("type_name").push_str(&label.name);
-        push_prob(self.clear("type_prob"), type_.prob);
-        self.clear("band").push_str(d.band.code());
+        self.clear(Column::type_code).push_str(&label.code);
+        self.clear(Column::type_name).push_str(&label.name);
+        push_prob(self.clear(Column::type_prob), type_.prob);
+        self.clear(Column::band).push_str(d.band.code());
         let label = &taxonomy.reasons[reason.label].label;
-        self.clear("reason").push_str(&label.code);
-        self.clear("reason_name").push_str(&label.name);
-        push_prob(self.clear("reason_prob"), reason.prob);
+        self.clear(Column::reason).push_str(&label.code);
+        self.clear(Column::reason_name).push_str(&label.name);
+        push_prob(self.clear(Column::reason_prob), reason.prob);
         let label = &taxonomy.levels[d.level].label;
-        self.clear("urgency").push_str(&label.code);
-        self.clear("urgency_name").push_str(&label.name);
-        push_prob(self.clear("urgency_prob"), urgency.prob);
-        ticket.level_ground(tables, self.clear("urgency_ground"));
+        self.clear(Column::urgency).push_str(&label.code);
+        self.clear(Column::urgency_name).push_str(&label.name);
+        push_prob(self.clear(Column::urgency_prob), urgency.prob);
+        ticket.level_ground(tables, self.clear(Column::urgency_ground));
         let flags = d.flags.iter().map(|f| taxonomy.flags[f.flag].code.as_str());
-        join(self.clear("flags"), flags, " ");
+        join(self.clear(Column::flags), flags, " ");
         let queue = &taxonomy.queues[ticket.route.queue];
-        self.clear("queue").push_str(&queue.code);
-        self.clear("queue_name").push_str(&queue.name);
-        self.clear("department").push_str(&queue.department);
+        self.clear(Column::queue).push_str(&queue.code);
+        self.clear(Column::queue_name).push_str(&queue.name);
+        self.clear(Column::department).push_str(&queue.department);
         let stem = ticket.template(tables).map_or("", |t| &t.stem);
-        self.clear("template").push_str(stem);
+        self.clear(Column::template).push_str(stem);
         self.read_dates(ticket);
         let runners = d.type_.ranked.iter().skip(1);
-        let out = self.clear("runners_up");
+        let out = self.clear(Column::runners_up);
         for r in runners {
             if !out.is_empty() {
                 out.push('；');
@@ -215,53 +215,55 @@ impl Cells {
             push_prob(out, r.prob);
         }
         join(
-            self.clear("type_words"),
+            self.clear(Column::type_words),
             ticket.words(&ticket.type_words),
             " ",
         );
         join(
-            self.clear("urgency_words"),
+            self.clear(Column::urgency_words),
             ticket.words(&ticket.level_words),
             " ",
         );
-        join(self.clear("rules"), ticket.rule_names(tables), "；");
-        ticket.amounts(self.clear("amounts"));
+        join(self.clear(Column::rules), ticket.rule_names(tables), "；");
+        ticket.amounts(self.clear(Column::amounts));
         let demands = ticket.demands(tables);
-        join(self.clear("demands"), demands.into_iter(), "；");
-        self.clear("masked_text").push_str(ticket.clean.text());
-        self.clear("text_sha256").push_str(&ticket.text_sha256);
-        self.clear("bundle").push_str(names.bundle_id);
+        join(self.clear(Column::demands), demands.into_iter(), "；");
+        self.clear(Column::masked_text)
+            .push_str(ticket.clean.text());
+        self.clear(Column::text_sha256)
+            .push_str(&ticket.text_sha256);
+        self.clear(Column::bundle).push_str(names.bundle_id);
     }
 
     fn read_dates(&mut self, ticket: &Ticket<'_>) {
-        let keys = [
-            "due_now",
-            "due_article",
-            "acknowledge_by",
-            "first_reply_by",
-            "handle_by",
+        let dated = [
+            Column::due_now,
+            Column::due_article,
+            Column::acknowledge_by,
+            Column::first_reply_by,
+            Column::handle_by,
         ];
         let Some(due) = &ticket.due else {
-            for key in keys {
-                self.clear(key);
+            for column in dated {
+                self.clear(column);
             }
-            self.clear("due_now").push_str(NO_RECEIPT);
+            self.clear(Column::due_now).push_str(NO_RECEIPT);
             return;
         };
         match &due.in_force {
             Some(date) => {
-                write_date(date, self.clear("due_now"));
-                self.clear("due_article")
+                write_date(date, self.clear(Column::due_now));
+                self.clear(Column::due_article)
                     .push_str(date.article.unwrap_or(""));
             }
             None => {
-                self.clear("due_now").push_str(due.status.label());
-                self.clear("due_article");
+                self.clear(Column::due_now).push_str(due.status.label());
+                self.clear(Column::due_article);
             }
         }
-        write_date(&due.targets.acknowledge, self.clear("acknowledge_by"));
-        write_date(&due.targets.first_reply, self.clear("first_reply_by"));
-        write_date(&due.targets.handle, self.clear("handle_by"));
+        write_date(&due.targets.acknowledge, self.clear(Column::acknowledge_by));
+        write_date(&due.targets.first_reply, self.clear(Column::first_reply_by));
+        write_date(&due.targets.handle, self.clear(Column::handle_by));
     }
 
     /// One row of `decisions.csv`; `places` maps the input's carried cells to the layout.
@@ -300,9 +302,10 @@ impl Cells {
 
     /// One row of a work list; `reply` says where the handling sheet is.
     pub fn list_row(&self, reply: &str, row: &mut Row) -> Result<()> {
-        for key in LIST {
-            row.put(if key == "reply" { reply } else { self.get(key) })?;
+        for column in LIST {
+            row.put(&self.values[column as usize])?;
         }
+        row.put(reply)?;
         row.end()
     }
 }
