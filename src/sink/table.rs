@@ -35,7 +35,8 @@ columns!(
     urgency_name "urgency_name" "紧急等级",
     urgency_prob "urgency_prob" "等级概率",
     urgency_ground "urgency_ground" "等级理由",
-    flags "flags" "标志",
+    flags "flags" "标志代码",
+    flag_names "flag_names" "标志",
     queue "queue" "队列代码",
     queue_name "queue_name" "队列",
     department "department" "责任部门",
@@ -67,7 +68,7 @@ const LIST: [Column; 19] = [
     Column::band,
     Column::runners_up,
     Column::reason_name,
-    Column::flags,
+    Column::flag_names,
     Column::acknowledge_by,
     Column::first_reply_by,
     Column::handle_by,
@@ -197,6 +198,8 @@ impl Cells {
         ticket.level_ground(tables, self.clear(Column::urgency_ground));
         let flags = d.flags.iter().map(|f| taxonomy.flags[f.flag].code.as_str());
         join(self.clear(Column::flags), flags, " ");
+        let shown = d.flags.iter().map(|f| taxonomy.flags[f.flag].name.as_str());
+        join(self.clear(Column::flag_names), shown, "、");
         let queue = &taxonomy.queues[ticket.route.queue];
         self.clear(Column::queue).push_str(&queue.code);
         self.clear(Column::queue_name).push_str(&queue.name);
