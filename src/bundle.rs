@@ -11,16 +11,17 @@ use serde::{Deserialize, Serialize};
 use crate::decide::Calibration;
 use crate::digest::sha256;
 use crate::error::{Error, Result};
-use crate::features::{FeatureSpec, Vocabulary};
+use crate::features::{FeatureSpec, Lexicon, Vocabulary};
 use crate::model::{FitOptions, Network, NetworkSpec};
 
 /// Raised with every change of the files or of what a feature is.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 const MANIFEST: &str = "manifest.json";
 const WEIGHTS: &str = "model.safetensors";
 const VOCABULARY: &str = "tokenizer.json";
 const DICTIONARY: &str = "dictionary.txt";
+const LEXICON: &str = "lexicon.toml";
 const CALIBRATION: &str = "calibration.json";
 
 /// What the bundle is and how it came to be.
@@ -73,6 +74,8 @@ impl Bundle {
         let json = vocabulary.to_tokenizer_json().map_err(failed)?;
         files.0.insert(VOCABULARY, json.into_bytes());
         files.0.insert(DICTIONARY, dictionary.clone().into_bytes());
+        let lexicon = vocabulary.lexicon().source().as_bytes().to_vec();
+        files.0.insert(LEXICON, lexicon);
         files.0.insert(CALIBRATION, pretty(&calibration)?);
         manifest.files = files
             .0
@@ -127,7 +130,7 @@ impl Bundle {
         let manifest: Manifest = serde_json::from_slice(&manifest_bytes)
             .map_err(|e| refuse(format!("{MANIFEST} is damaged ({e})"), AGAIN))?;
         let mut checked = BTreeMap::new();
-        for name in [WEIGHTS, VOCABULARY, DICTIONARY, CALIBRATION] {
+        for name in [WEIGHTS, VOCABULARY, DICTIONARY, LEXICON, CALIBRATION] {
             let bytes = read(name)?;
             if manifest.files.get(name) != Some(&sha256(&bytes)) {
                 return Err(refuse(
@@ -138,8 +141,15 @@ impl Bundle {
             checked.insert(name, bytes);
         }
         let damaged = |name: &str, e: String| refuse(format!("{name} is damaged ({e})"), AGAIN);
-        let vocabulary = Vocabulary::from_tokenizer_json(&checked[VOCABULARY], manifest.features)
-            .map_err(|e| damaged(VOCABULARY, e))?;
+        let source = String::from_utf8_lossy(&checked[LEXICON]);
+        let mut faults = Vec::new();
+        let lexicon = Lexicon::parse(&source, &dir.join(LEXICON), &mut faults);
+        if let Some(fault) = faults.first() {
+            return Err(damaged(LEXICON, fault.to_string()));
+        }
+        let vocabulary =
+            Vocabulary::from_tokenizer_json(&checked[VOCABULARY], manifest.features, lexicon)
+                .map_err(|e| damaged(VOCABULARY, e))?;
         let dictionary = String::from_utf8(checked[DICTIONARY].clone())
             .map_err(|e| damaged(DICTIONARY, e.to_string()))?;
         let calibration: Calibration = serde_json::from_slice(&checked[CALIBRATION])

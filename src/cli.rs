@@ -193,6 +193,9 @@ struct FitArgs {
     /// Longest character n-gram, 0 to 4
     #[arg(long, default_value_t = FeatureSpec::default().char_ngram)]
     char_ngram: u8,
+    /// Leave the concepts of lexicon.toml out
+    #[arg(long)]
+    no_lexicon: bool,
     /// A feature must stand in at least this many texts
     #[arg(long, default_value_t = FeatureSpec::default().min_count)]
     min_count: u32,
@@ -232,6 +235,7 @@ impl FitArgs {
         let features = FeatureSpec {
             word_ngram: self.word_ngram,
             char_ngram: self.char_ngram,
+            lexicon: !self.no_lexicon,
             min_count: self.min_count,
             max_features: self.max_features,
         };

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::bundle::Bundle;
 use crate::clean::{CleanText, Cleaner};
 use crate::complaint::Complaint;
-use crate::decide::Decider;
+use crate::decide::{Decider, Raised};
 use crate::error::{Error, Result};
 use crate::features::{Features, Scratch};
 use crate::model::{Activations, Contributions};
@@ -65,7 +65,12 @@ impl Triage {
     pub fn new(tables: Arc<Tables>, bundle: Arc<Bundle>) -> Result<Triage> {
         Ok(Triage {
             segmenter: Segmenter::new(bundle.dictionary())?,
-            decider: Decider::new(bundle.network().spec(), &tables.taxonomy, &tables.cues)?,
+            decider: Decider::new(
+                bundle.network().spec(),
+                bundle.calibration(),
+                &tables.taxonomy,
+                &tables.cues,
+            )?,
             parallel: tables
                 .taxonomy
                 .types
@@ -98,17 +103,7 @@ impl Triage {
         vocabulary.apply_into(&segments, &mut work.scratch, &mut work.features);
         network.forward(&work.features, &mut work.activations);
         let received = complaint.received.as_ref();
-        let findings = tables.cues.apply(
-            clean.text(),
-            &clean.deciding().collect::<Vec<_>>(),
-            complaint
-                .channel
-                .map_or("", |c| tables.taxonomy.channels[c].code.as_str()),
-            received.map(|m| {
-                let date = m.date();
-                (date.year(), date.month(), date.day())
-            }),
-        );
+        let findings = tables.findings(complaint, &clean);
         let decision = self.decider.apply(
             work.activations.logits(),
             work.features.known_share(),
@@ -130,7 +125,11 @@ impl Triage {
                 .due(received, &complaint.events, &route.targets, &parallel)
         });
         let type_words = self.words(self.decider.output_of_type(type_label), work);
-        let level = decision.urgency.first().label;
+        // The words for the level that holds, unless a rule gave it: then those for the model's own.
+        let level = match decision.raised_by {
+            Some(Raised::Caution(_)) => decision.level,
+            _ => decision.urgency.first().label,
+        };
         let level_words = self.words(self.decider.output_of_level(level), work);
         Ok(Ticket {
             complaint,
@@ -190,4 +189,4 @@ impl Triage {
 }
 
 /// Records that one thread takes at a time: enough to spread the cost of taking, few enough to balance.
-pub const CHUNK_RECORDS: usize = 64;
+pub const CHUNK_RECORDS: usize = 256;

@@ -3,10 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::clean::Cleaner;
+use crate::clean::{CleanText, Cleaner};
 use crate::clock::Clock;
-use crate::cues::Cues;
+use crate::complaint::Complaint;
+use crate::cues::{Cues, Findings};
 use crate::error::{Error, Fault, Result};
+use crate::features::Lexicon;
 use crate::reply::Templates;
 use crate::route::RoutingTable;
 use crate::source::ColumnNames;
@@ -23,6 +25,8 @@ pub struct Tables {
     pub templates: Templates,
     /// The jieba user dictionary that the next training will use.
     pub dictionary: String,
+    /// The words of the trade that the next training will use.
+    pub lexicon: Lexicon,
     /// SHA-256 over all files of the folder that were read: names what decided.
     pub sha256: String,
 }
@@ -56,6 +60,8 @@ impl Tables {
             check_parallel(dir, clock, &taxonomy, &mut faults);
         }
         let dictionary = read_dictionary(&dir.join("dictionary.txt"), &mut faults);
+        let path = dir.join("lexicon.toml");
+        let lexicon = Lexicon::parse(&read_text(&path, &mut faults), &path, &mut faults);
         match (cleaner, clock, cues) {
             (Some(cleaner), Some(clock), Some(cues)) if faults.is_empty() => Ok(Tables {
                 taxonomy,
@@ -66,6 +72,7 @@ impl Tables {
                 routing,
                 templates,
                 dictionary,
+                lexicon,
                 sha256: hash(dir)?,
             }),
             _ => {
@@ -73,6 +80,20 @@ impl Tables {
                 Err(Error::Config(faults))
             }
         }
+    }
+}
+
+impl Tables {
+    /// What rules and facts say about one cleaned complaint.
+    pub fn findings(&self, complaint: &Complaint, clean: &CleanText) -> Findings {
+        let channel = complaint.channel.map(|c| &*self.taxonomy.channels[c].code);
+        let received = complaint.received.as_ref().map(|m| {
+            let date = m.date();
+            (date.year(), date.month(), date.day())
+        });
+        let deciding: Vec<_> = clean.deciding().collect();
+        let channel = channel.unwrap_or("");
+        self.cues.apply(clean.text(), &deciding, channel, received)
     }
 }
 
@@ -144,8 +165,8 @@ fn check_parallel(dir: &Path, clock: &Clock, taxonomy: &Taxonomy, faults: &mut V
     }
 }
 
-fn read_dictionary(path: &Path, faults: &mut Vec<Fault>) -> String {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|e| {
+fn read_text(path: &Path, faults: &mut Vec<Fault>) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|e| {
         faults.push(Fault::new(
             path,
             0,
@@ -153,7 +174,11 @@ fn read_dictionary(path: &Path, faults: &mut Vec<Fault>) -> String {
             "restore the file, or leave it empty",
         ));
         String::new()
-    });
+    })
+}
+
+fn read_dictionary(path: &Path, faults: &mut Vec<Fault>) -> String {
+    let text = read_text(path, faults);
     for (line, entry) in text.lines().enumerate() {
         let mut parts = entry.split_whitespace().skip(1);
         let frequency = parts.next().map(str::parse::<usize>);

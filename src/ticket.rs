@@ -8,7 +8,7 @@ use crate::clean::{CleanText, Speaker};
 use crate::clock::{Due, DueDate};
 use crate::complaint::Complaint;
 use crate::cues::Findings;
-use crate::decide::Decision;
+use crate::decide::{Decision, Raised};
 use crate::reply::{Slot, Slots, Template};
 use crate::route::Route;
 use crate::tables::Tables;
@@ -146,19 +146,28 @@ impl Ticket<'_> {
     /// Why the level is what it is, for people.
     pub fn level_ground(&self, tables: &Tables, out: &mut String) {
         match self.decision.raised_by {
-            Some(i) => {
+            Some(Raised::Rule(i)) => {
                 let rule = &tables.cues.rules()[self.findings.fired[i].rule as usize];
                 out.push_str("规则：");
                 out.push_str(&rule.name);
             }
+            Some(Raised::Caution(prob)) => {
+                let level = &tables.taxonomy.levels[self.decision.level].label;
+                let _ = write!(out, "从严：{}及以上的概率 {prob:.2}", level.name);
+                self.level_grounds(out);
+            }
             None => {
                 let first = self.decision.urgency.first();
                 let _ = write!(out, "模型判断（概率 {:.2}）", first.prob);
-                for (i, word) in self.words(&self.level_words).take(3).enumerate() {
-                    out.push_str(if i == 0 { "，依据：" } else { "、" });
-                    out.push_str(word);
-                }
+                self.level_grounds(out);
             }
+        }
+    }
+
+    fn level_grounds(&self, out: &mut String) {
+        for (i, word) in self.words(&self.level_words).take(3).enumerate() {
+            out.push_str(if i == 0 { "，依据：" } else { "、" });
+            out.push_str(word);
         }
     }
 
@@ -225,9 +234,7 @@ impl Ticket<'_> {
     fn fill_dates(&self, slots: &mut Slots) {
         let out = slots.clear(Slot::received_at);
         match &self.complaint.received {
-            Some(at) => {
-                let _ = write!(out, "{at}");
-            }
+            Some(at) => at.write_to(out),
             None => out.push_str(NO_RECEIPT),
         }
         let due = self.due.as_ref();
@@ -283,7 +290,7 @@ impl Ticket<'_> {
 pub fn write_date(date: &DueDate, out: &mut String) {
     match &date.by {
         Some(by) => {
-            let _ = write!(out, "{by}");
+            by.write_to(out);
             if date.provisional {
                 out.push_str("（暂定）");
             }

@@ -68,15 +68,39 @@ impl Moment {
 }
 
 /// `2026-03-01`, or `2026-03-01 14:05:09` where a time was given.
+impl Moment {
+    /// Appends what `Display` shows: rows and sheets hold a dozen dates each.
+    pub fn write_to(&self, out: &mut String) {
+        let (d, t) = (self.at.date(), self.at.time());
+        let year = d.year().unsigned_abs();
+        push_two(out, (year / 100) as i8);
+        push_two(out, (year % 100) as i8);
+        for part in [d.month(), d.day()] {
+            out.push('-');
+            push_two(out, part);
+        }
+        if self.timed {
+            for (mark, part) in [(' ', t.hour()), (':', t.minute()), (':', t.second())] {
+                out.push(mark);
+                push_two(out, part);
+            }
+        }
+    }
+}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (d, t) = (self.at.date(), self.at.time());
-        write!(f, "{:04}-{:02}-{:02}", d.year(), d.month(), d.day())?;
-        if self.timed {
-            write!(f, " {:02}:{:02}:{:02}", t.hour(), t.minute(), t.second())?;
-        }
-        Ok(())
+        let mut text = String::with_capacity(19);
+        self.write_to(&mut text);
+        f.write_str(&text)
     }
+}
+
+/// Appends `value` with at least two digits.
+fn push_two(out: &mut String, value: i8) {
+    let value = value.unsigned_abs();
+    out.push(char::from(b'0' + value / 10 % 10));
+    out.push(char::from(b'0' + value % 10));
 }
 
 /// The text is no date that can be read in one way.

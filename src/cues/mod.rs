@@ -13,7 +13,7 @@ pub use rules::Rule;
 use std::ops::Range;
 use std::path::Path;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use crate::error::{Error, Fault, Result};
 use facts::Unit;
@@ -133,7 +133,9 @@ impl Cues {
         if !faults.is_empty() {
             return Err(Error::Config(faults));
         }
-        let automaton = AhoCorasick::new(&patterns)
+        let automaton = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(&patterns)
             .map_err(|e| Error::Failed(format!("{}: {e}", path.display())))?;
         Ok(Cues {
             rules,

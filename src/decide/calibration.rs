@@ -38,6 +38,11 @@ pub struct HeadCalibration {
 }
 
 impl HeadCalibration {
+    /// Calibrated probabilities of a single-label head.
+    pub fn probs(&self, logits: &[f32]) -> Vec<f32> {
+        softmax(logits, self.temperature)
+    }
+
     /// The most probable label of a single-label head, and its calibrated probability.
     pub fn first(&self, logits: &[f32]) -> (usize, f32) {
         let probs = softmax(logits, self.temperature);
@@ -56,12 +61,75 @@ impl HeadCalibration {
     }
 }
 
+/// How probable a level or a higher one must be for a complaint to be raised to it in doubt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Caution {
+    /// Code of the level.
+    pub level: String,
+    /// Rows raise at or above this calibrated probability.
+    pub prob: f32,
+    /// Share of the rows at this level or above that was asked to reach it, 0..=1.
+    pub asked: f32,
+    /// Share that reached it on the calibration split, rules included, and the number of such rows.
+    pub recall: f32,
+    pub n: usize,
+    /// Share of the lower rows that reached it all the same, and their number.
+    pub raised: f32,
+    pub n_lower: usize,
+}
+
+/// One calibration row for `Caution::fit`.
+#[derive(Debug, Clone, Copy)]
+pub struct Doubt {
+    /// Calibrated probability of the level or a higher one.
+    pub prob: f32,
+    /// The right level is this one or a higher one.
+    pub is_high: bool,
+    /// Model or rules reach the level without any caution.
+    pub reached: bool,
+}
+
+impl Caution {
+    /// The highest probability at which enough of the high rows reach the level; nothing is raised below 0.01.
+    pub fn fit(level: &str, asked: f32, rows: &[Doubt]) -> Caution {
+        let n = rows.iter().filter(|r| r.is_high).count();
+        let n_lower = rows.len() - n;
+        let share = |high: bool, prob: f32| {
+            let own = rows.iter().filter(|r| r.is_high == high);
+            let of = if high { n } else { n_lower };
+            own.filter(|r| r.reached || r.prob >= prob).count() as f32 / of.max(1) as f32
+        };
+        let mut limits: Vec<f32> = rows
+            .iter()
+            .filter(|r| r.is_high && !r.reached)
+            .map(|r| r.prob.max(0.01))
+            .collect();
+        limits.push(1.1);
+        limits.sort_by(|a, b| b.total_cmp(a));
+        let reaches = |prob: &f32| share(true, *prob) >= asked;
+        let prob = limits.iter().copied().find(reaches).unwrap_or(0.01);
+        Caution {
+            level: level.to_owned(),
+            prob,
+            asked,
+            recall: share(true, prob),
+            n,
+            raised: share(false, prob),
+            n_lower,
+        }
+    }
+}
+
 /// What stands between logits and decisions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// One per head of the network, same order.
     pub heads: Vec<HeadCalibration>,
+    /// Levels that must not be missed, for bundles with our heads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cautions: Vec<Caution>,
     /// A text with a smaller share of known features goes to review: the smallest of 99.5 % of the calibration texts.
     pub min_known_share: f32,
 }

@@ -4,7 +4,7 @@
 mod calibration;
 
 pub use calibration::{
-    Calibration, HeadCalibration, LabelledLogits, Precision, Threshold, fit_head,
+    Calibration, Caution, Doubt, HeadCalibration, LabelledLogits, Precision, Threshold, fit_head,
 };
 
 use serde::Serialize;
@@ -89,16 +89,25 @@ pub struct FlagDecision {
     pub by_rule: bool,
 }
 
+/// What raised a level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Raised {
+    /// Index into the fired findings.
+    Rule(usize),
+    /// The model's probability of this level or a higher one, at or above the level's limit.
+    Caution(f32),
+}
+
 /// What was decided about one complaint; label numbers are those of `Taxonomy`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     pub type_: HeadDecision,
     pub reason: HeadDecision,
     pub urgency: HeadDecision,
-    /// Index into `Taxonomy::levels`: the higher of model and rules.
+    /// Index into `Taxonomy::levels`: the highest of model, caution and rules.
     pub level: usize,
-    /// Index into the fired findings of the rule that raised the level above the model's.
-    pub raised_by: Option<usize>,
+    /// What raised the level above the model's most probable one.
+    pub raised_by: Option<Raised>,
     pub flags: Vec<FlagDecision>,
     /// The band of the type, on which the queue depends.
     pub band: Band,
@@ -123,11 +132,18 @@ pub struct Decider {
     flags: HeadPlace,
     /// By rule: (level it raises to, flag it sets).
     rules: Vec<(Option<usize>, Option<usize>)>,
+    /// (level, limit of the probability of it or a higher one), the highest level first.
+    cautions: Vec<(usize, f32)>,
 }
 
 impl Decider {
     /// Checks that the bundle's labels are the tables' labels, and that rules name known ones.
-    pub fn new(spec: &NetworkSpec, taxonomy: &Taxonomy, cues: &Cues) -> Result<Decider> {
+    pub fn new(
+        spec: &NetworkSpec,
+        calibration: &Calibration,
+        taxonomy: &Taxonomy,
+        cues: &Cues,
+    ) -> Result<Decider> {
         let place = |name: &str, kind: HeadKind| -> Result<HeadPlace> {
             let head = spec
                 .heads
@@ -160,7 +176,14 @@ impl Decider {
                 ))),
             }
         };
+        let mut cautions: Vec<(usize, f32)> = calibration
+            .cautions
+            .iter()
+            .filter_map(|c| Some((taxonomy.index(head::URGENCY, &c.level)?, c.prob)))
+            .collect();
+        cautions.sort_by_key(|c| c.0);
         Ok(Decider {
+            cautions,
             type_: place(head::TYPE, HeadKind::Single)?,
             reason: place(head::REASON, HeadKind::Single)?,
             urgency: place(head::URGENCY, HeadKind::Single)?,
@@ -236,16 +259,22 @@ impl Decider {
         };
         let modelled = urgency.first().label;
         // Levels are listed from the highest: the smaller index is the higher level.
-        let raised = findings
+        let by_rule = findings
             .fired
             .iter()
             .enumerate()
             .filter_map(|(i, f)| Some((self.rules[f.rule as usize].0?, i)))
             .min()
+            .map(|(level, i)| (level, Raised::Rule(i)));
+        // A rule is the better ground: caution counts only where it reaches higher.
+        let raised = [by_rule, self.caution(logits, calibration)]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(level, _)| *level)
             .filter(|(level, _)| *level < modelled);
         Decision {
             level: raised.map_or(modelled, |(level, _)| level),
-            raised_by: raised.map(|(_, i)| i),
+            raised_by: raised.map(|(_, by)| by),
             flags: self.flags(logits, calibration, findings),
             band,
             review_ground,
@@ -253,6 +282,27 @@ impl Decider {
             reason,
             urgency,
         }
+    }
+
+    /// The highest level that is probable enough not to be passed over.
+    fn caution(&self, logits: &[f32], calibration: &Calibration) -> Option<(usize, Raised)> {
+        self.cautions.iter().find_map(|&(level, limit)| {
+            let prob = self.prob_of_level(level, logits, calibration);
+            (prob >= limit).then_some((level, Raised::Caution(prob)))
+        })
+    }
+
+    /// Calibrated probability of `level` (index into `Taxonomy::levels`) or a higher one.
+    pub fn prob_of_level(&self, level: usize, logits: &[f32], calibration: &Calibration) -> f32 {
+        let place = &self.urgency;
+        let own = &logits[place.first..place.first + place.labels.len()];
+        let probs = softmax(own, calibration.heads[place.head].temperature);
+        let high = place
+            .labels
+            .iter()
+            .zip(&probs)
+            .filter(|(l, _)| **l <= level);
+        high.map(|(_, p)| p).sum()
     }
 
     fn flags(

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::WordSpan;
+use crate::features::{Lexicon, WordSpan};
 use crate::segment::{Segments, WordKind};
 
 /// Which features a model reads.
@@ -14,6 +14,8 @@ pub struct FeatureSpec {
     pub word_ngram: u8,
     /// Longest character n-gram: 0 (none) to 4.
     pub char_ngram: u8,
+    /// Whether the concepts of the lexicon are features.
+    pub lexicon: bool,
     /// A feature must stand in at least this many training texts.
     pub min_count: u32,
     /// At most this many features are kept, the most frequent first.
@@ -23,9 +25,10 @@ pub struct FeatureSpec {
 impl Default for FeatureSpec {
     fn default() -> Self {
         FeatureSpec {
-            word_ngram: 2,
+            word_ngram: 1,
             char_ngram: 2,
-            min_count: 1,
+            lexicon: true,
+            min_count: 2,
             max_features: 400_000,
         }
     }
@@ -37,6 +40,8 @@ pub enum FeatureKind {
     Word,
     Bigram,
     Chars,
+    /// Number of the concept, and which distinct word of it stands there: 1, 2 or 3.
+    Concept(u16, u8),
 }
 
 /// The deciding characters of one text, folded, with word borders; reused between texts.
@@ -100,6 +105,7 @@ impl Folded {
     pub(super) fn visit(
         &self,
         spec: &FeatureSpec,
+        lexicon: &Lexicon,
         mut visit: impl FnMut(u64, FeatureKind, u32, u32),
     ) {
         let mut before: Option<(u64, WordSpan)> = None;
@@ -138,10 +144,22 @@ impl Folded {
                 }
             }
         }
+        if spec.lexicon {
+            lexicon.visit(&self.chars, |concept, rank, first, end| {
+                let key = lexicon.key(concept, rank);
+                visit(key, FeatureKind::Concept(concept, rank), first, end);
+            });
+        }
     }
 
-    /// The readable name of a feature, unique per key: `w/退款`, `b/申请 退款`, `c/退款`.
-    pub(super) fn name(&self, kind: FeatureKind, first: u32, end: u32) -> String {
+    /// The readable name of a feature, unique per key: `w/退款`, `b/申请 退款`, `c/退款`, `x/催收 2`.
+    pub(super) fn name(
+        &self,
+        lexicon: &Lexicon,
+        kind: FeatureKind,
+        first: u32,
+        end: u32,
+    ) -> String {
         let text = |a: u32, b: u32| {
             self.chars[a as usize..b as usize]
                 .iter()
@@ -151,6 +169,7 @@ impl Folded {
         match kind {
             FeatureKind::Word => format!("w/{}", text(first, end)),
             FeatureKind::Chars => format!("c/{}", text(first, end)),
+            FeatureKind::Concept(concept, rank) => lexicon.name(concept, rank),
             FeatureKind::Bigram => {
                 let middle = self
                     .words
@@ -173,6 +192,11 @@ pub(super) fn key_of(name: &str) -> Option<u64> {
                 .chars()
                 .fold(CHARS_SEED, |key, c| step(key, c as u32)),
         )),
+        "x/" => Some(finish(
+            name[2..]
+                .chars()
+                .fold(CONCEPT_SEED, |key, c| step(key, c as u32)),
+        )),
         "b/" => {
             let (left, right) = name[2..].split_once(' ')?;
             let key = step(word(left) ^ BIGRAM_SEED, 0xffff) ^ word(right).rotate_left(23);
@@ -182,7 +206,7 @@ pub(super) fn key_of(name: &str) -> Option<u64> {
     }
 }
 
-fn fold(c: char) -> u32 {
+pub(super) fn fold(c: char) -> u32 {
     match c {
         '0'..='9' => u32::from('0'),
         'A'..='Z' => u32::from(c.to_ascii_lowercase()),
@@ -193,9 +217,10 @@ fn fold(c: char) -> u32 {
 const WORD_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const BIGRAM_SEED: u64 = 0xc2b2_ae3d_27d4_eb4f;
 const CHARS_SEED: u64 = 0x1656_67b1_9e37_79f9;
+pub(super) const CONCEPT_SEED: u64 = 0x27d4_eb2f_1656_67c5;
 
 #[inline(always)]
-fn step(key: u64, c: u32) -> u64 {
+pub(super) fn step(key: u64, c: u32) -> u64 {
     (key.rotate_left(7) ^ u64::from(c)).wrapping_mul(0x9fb2_1c65_1e98_df25)
 }
 

@@ -1,11 +1,13 @@
-//! `Segments` in, `Features` out: words, word bigrams and character n-grams as ids of an exact vocabulary.
+//! `Segments` in, `Features` out: words, word bigrams, character n-grams and concepts as ids of an exact vocabulary.
 //! Law: `fit` and `apply` enumerate features by the same code; the vocabulary is sorted by count, then name.
 //! A feature that the vocabulary does not know is counted, never guessed.
 
 mod enumerate;
+mod lexicon;
 mod vocabulary;
 
 pub use enumerate::{FeatureKind, FeatureSpec};
+pub use lexicon::Lexicon;
 pub use vocabulary::{Scratch, Vocabulary, VocabularyFit};
 
 use std::ops::Range;

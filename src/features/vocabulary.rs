@@ -5,8 +5,8 @@ use rustc_hash::FxHashMap;
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::{Tokenizer, pre_tokenizers::whitespace::WhitespaceSplit};
 
-use super::Features;
 use super::enumerate::{FeatureSpec, Folded, key_of};
+use super::{Features, Lexicon};
 use crate::segment::Segments;
 
 /// Name of id 0 in `tokenizer.json`; never produced by a text.
@@ -15,6 +15,7 @@ const UNKNOWN: &str = "[UNK]";
 /// Feature keys and their ids, in an open-addressing table of at most half load.
 pub struct Vocabulary {
     spec: FeatureSpec,
+    lexicon: Lexicon,
     names: Vec<String>,
     slots: Vec<(u64, u32)>,
     mask: usize,
@@ -29,15 +30,17 @@ impl std::fmt::Debug for Vocabulary {
 /// Counts features over training texts; `finish` gives the vocabulary.
 pub struct VocabularyFit {
     spec: FeatureSpec,
+    lexicon: Lexicon,
     folded: Folded,
     seen: FxHashMap<u64, (u32, u32, String)>,
     n_texts: u32,
 }
 
 impl VocabularyFit {
-    pub fn new(spec: FeatureSpec) -> Self {
+    pub fn new(spec: FeatureSpec, lexicon: Lexicon) -> Self {
         VocabularyFit {
             spec,
+            lexicon,
             folded: Folded::default(),
             seen: FxHashMap::default(),
             n_texts: 0,
@@ -48,11 +51,11 @@ impl VocabularyFit {
         self.n_texts += 1;
         let n_texts = self.n_texts;
         self.folded.read(segments);
-        let (folded, seen) = (&self.folded, &mut self.seen);
-        folded.visit(&self.spec, |key, kind, first, end| {
+        let (folded, seen, lexicon) = (&self.folded, &mut self.seen, &self.lexicon);
+        folded.visit(&self.spec, lexicon, |key, kind, first, end| {
             let (count, last, _) = seen
                 .entry(key)
-                .or_insert_with(|| (0, 0, folded.name(kind, first, end)));
+                .or_insert_with(|| (0, 0, folded.name(lexicon, kind, first, end)));
             if *last != n_texts {
                 *last = n_texts;
                 *count += 1;
@@ -72,12 +75,12 @@ impl VocabularyFit {
         let names = std::iter::once(UNKNOWN.to_owned())
             .chain(kept.into_iter().map(|(_, name)| name))
             .collect();
-        Vocabulary::from_names(self.spec, names)
+        Vocabulary::from_names(self.spec, self.lexicon, names)
     }
 }
 
 impl Vocabulary {
-    fn from_names(spec: FeatureSpec, names: Vec<String>) -> Vocabulary {
+    fn from_names(spec: FeatureSpec, lexicon: Lexicon, names: Vec<String>) -> Vocabulary {
         let size = (names.len() * 2).next_power_of_two().max(16);
         let mut slots = vec![(0, 0); size];
         let mask = size - 1;
@@ -94,6 +97,7 @@ impl Vocabulary {
         }
         Vocabulary {
             spec,
+            lexicon,
             names,
             slots,
             mask,
@@ -113,6 +117,10 @@ impl Vocabulary {
         &self.spec
     }
 
+    pub fn lexicon(&self) -> &Lexicon {
+        &self.lexicon
+    }
+
     /// Readable name of a feature, such as `w/退款`.
     pub fn name(&self, id: u32) -> &str {
         self.names.get(id as usize).map_or(UNKNOWN, String::as_str)
@@ -125,9 +133,11 @@ impl Vocabulary {
         scratch.keys.clear();
         scratch.folded.read(segments);
         let keys = &mut scratch.keys;
-        scratch.folded.visit(&self.spec, |key, _, first, end| {
-            keys.push((key, first, end))
-        });
+        scratch
+            .folded
+            .visit(&self.spec, &self.lexicon, |key, _, first, end| {
+                keys.push((key, first, end))
+            });
         out.n_seen = keys.len() as u32;
         for &(key, first, end) in keys.iter() {
             if let Some(id) = self.find(key) {
@@ -180,7 +190,11 @@ impl Vocabulary {
     }
 
     /// Reads what `to_tokenizer_json` wrote; ids must be 0..n without gaps.
-    pub fn from_tokenizer_json(json: &[u8], spec: FeatureSpec) -> Result<Vocabulary, String> {
+    pub fn from_tokenizer_json(
+        json: &[u8],
+        spec: FeatureSpec,
+        lexicon: Lexicon,
+    ) -> Result<Vocabulary, String> {
         let tokenizer = Tokenizer::from_bytes(json).map_err(|e| e.to_string())?;
         let vocab = tokenizer.get_vocab(true);
         let mut names = vec![None; vocab.len()];
@@ -196,7 +210,7 @@ impl Vocabulary {
         if names.first().map(String::as_str) != Some(UNKNOWN) {
             return Err(format!("id 0 is not {UNKNOWN}"));
         }
-        Ok(Vocabulary::from_names(spec, names))
+        Ok(Vocabulary::from_names(spec, lexicon, names))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod train;
 pub mod triage;
 
+mod calibrate;
 mod labelled;
 
 pub use labelled::HeadColumn;

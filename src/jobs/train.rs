@@ -8,17 +8,17 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::calibrate::HeldOut;
 use super::labelled::{self, HeadColumn};
 use super::{Outcome, progress};
 use crate::bundle::{Bundle, FORMAT_VERSION, Manifest, cpu_class};
 use crate::clean::CleanText;
 use crate::complaint::Complaint;
-use crate::decide::{Calibration, LabelledLogits, Precision, fit_head};
+use crate::decide::Precision;
 use crate::digest::hex;
 use crate::error::{Error, Fault, Result};
-use crate::features::{FeatureSpec, Features, Vocabulary, VocabularyFit};
-use crate::metrics::{Answer, score, score_multi};
-use crate::model::{Activations, Example, FitOptions, HeadKind, HeadSpec, Network, Target, fit};
+use crate::features::{FeatureSpec, Features, Lexicon, Vocabulary, VocabularyFit};
+use crate::model::{Example, FitOptions, HeadKind, HeadSpec, Target, fit};
 use crate::pipeline::Front;
 use crate::segment::Segmenter;
 use crate::source::SourceOptions;
@@ -171,7 +171,8 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
         segmenter: &segmenter,
     };
     let cleaned: Vec<CleanText> = rows.par_iter().map(|r| front.clean(&r.text)).collect();
-    let vocabulary = vocabulary(&front, &cleaned, &splits, options.features);
+    let lexicon = tables.lexicon.clone();
+    let vocabulary = vocabulary(&front, &cleaned, &splits, options.features, lexicon);
     if vocabulary.is_empty() {
         return Err(Error::Usage(
             "no feature stands in enough texts: lower --min-count, or give more rows".to_owned(),
@@ -211,7 +212,14 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     let held: Vec<usize> = (0..rows.len())
         .filter(|i| splits[*i] == Split::Calibration)
         .collect();
-    let (calibration, metrics) = calibrate(&network, &held, &features, &targets, options.precision);
+    let held = HeldOut {
+        indices: &held,
+        rows: &rows,
+        cleaned: &cleaned,
+        features: &features,
+        targets: &targets,
+    };
+    let (calibration, metrics) = held.calibrate(&network, &tables, options.precision);
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
         xiaobao: env!("CARGO_PKG_VERSION").to_owned(),
@@ -348,8 +356,9 @@ fn vocabulary(
     cleaned: &[CleanText],
     splits: &[Split],
     spec: FeatureSpec,
+    lexicon: Lexicon,
 ) -> Vocabulary {
-    let mut fit = VocabularyFit::new(spec);
+    let mut fit = VocabularyFit::new(spec, lexicon);
     for (texts, splits) in cleaned.chunks(1024).zip(splits.chunks(1024)) {
         let segments: Vec<_> = texts.par_iter().map(|c| front.segment(c)).collect();
         for (segments, split) in segments.iter().zip(splits) {
@@ -359,84 +368,6 @@ fn vocabulary(
         }
     }
     fit.finish()
-}
-
-type HeadFigures = BTreeMap<String, BTreeMap<String, f64>>;
-
-fn calibrate(
-    network: &Network,
-    held: &[usize],
-    features: &[Features],
-    targets: &[Vec<Option<Target>>],
-    precision: Precision,
-) -> (Calibration, HeadFigures) {
-    let spec = network.spec();
-    let logits: Vec<Vec<f32>> = held
-        .par_iter()
-        .map_init(Activations::default, |work, i| {
-            network.forward(&features[*i], work);
-            work.logits().to_vec()
-        })
-        .collect();
-    let mut heads = Vec::new();
-    let mut metrics = BTreeMap::new();
-    for (k, (head, first)) in spec.heads.iter().zip(spec.offsets()).enumerate() {
-        let rows: Vec<LabelledLogits> = held
-            .iter()
-            .zip(&logits)
-            .filter_map(|(i, logits)| {
-                let gold = match targets[*i][k].as_ref()? {
-                    Target::One(label) => vec![*label],
-                    Target::Any(labels) => labels.clone(),
-                };
-                Some((logits[first..first + head.labels.len()].to_vec(), gold))
-            })
-            .collect();
-        let fitted = fit_head(head, &rows, precision);
-        let card = match head.kind {
-            HeadKind::Single => {
-                let answers: Vec<Answer> = rows
-                    .iter()
-                    .map(|(logits, gold)| {
-                        let (given, prob) = fitted.first(logits);
-                        Answer {
-                            gold: gold[0] as usize,
-                            given,
-                            prob,
-                        }
-                    })
-                    .collect();
-                score(&head.name, &head.labels, &answers)
-            }
-            HeadKind::Multi => {
-                let rows: Vec<(Vec<usize>, Vec<usize>)> = rows
-                    .iter()
-                    .map(|(logits, gold)| {
-                        let gold = gold.iter().map(|g| *g as usize).collect();
-                        (gold, fitted.passing(logits))
-                    })
-                    .collect();
-                score_multi(&head.name, &head.labels, &rows)
-            }
-        };
-        metrics.insert(
-            head.name.clone(),
-            BTreeMap::from([
-                ("accuracy".to_owned(), card.accuracy),
-                ("macro_f1".to_owned(), card.macro_f1),
-                ("n".to_owned(), card.n as f64),
-            ]),
-        );
-        heads.push(fitted);
-    }
-    let mut shares: Vec<f32> = held.iter().map(|i| features[*i].known_share()).collect();
-    shares.sort_by(f32::total_cmp);
-    let min_known_share = shares.get(shares.len() / 200).copied().unwrap_or(0.0);
-    let calibration = Calibration {
-        heads,
-        min_known_share,
-    };
-    (calibration, metrics)
 }
 
 /// Over texts and labels, in order, each with its length so that no two data sets look alike.

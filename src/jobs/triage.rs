@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Outcome, progress};
 use crate::complaint::RejectCode;
+use crate::decide::Raised;
 use crate::error::{Error, Result};
 use crate::pipeline::{CHUNK_RECORDS, Triage, Workspace};
 use crate::reply::{Slot, Slots};
@@ -61,6 +62,8 @@ pub struct Summary {
     pub by_reject: BTreeMap<String, u64>,
     /// Levels raised above the model's by a rule.
     pub raised_by_rule: u64,
+    /// Levels raised in doubt, because too many would be missed otherwise.
+    pub raised_by_caution: u64,
     /// Complaints with a channel that no table names.
     pub channel_unknown: u64,
     /// Complaints without a time of receipt: no date could be computed.
@@ -79,6 +82,7 @@ impl Summary {
         self.decided += other.decided;
         self.rejected += other.rejected;
         self.raised_by_rule += other.raised_by_rule;
+        self.raised_by_caution += other.raised_by_caution;
         self.channel_unknown += other.channel_unknown;
         self.without_receipt += other.without_receipt;
         self.provisional_targets += other.provisional_targets;
@@ -111,7 +115,7 @@ struct Written {
 }
 
 /// Batches are this many records: enough for all threads, little memory.
-const BATCH_RECORDS: usize = 32 * CHUNK_RECORDS;
+const BATCH_RECORDS: usize = 8 * CHUNK_RECORDS;
 
 pub fn run(options: &TriageOptions) -> Result<Outcome> {
     let triage = Triage::load(&options.data, &options.model)?;
@@ -405,7 +409,11 @@ fn count(counts: &mut Summary, ticket: &Ticket<'_>, names: Names<'_>) {
     for mask in ticket.clean.masks() {
         bump(|c| &mut c.masks, mask.kind.code());
     }
-    counts.raised_by_rule += u64::from(d.raised_by.is_some());
+    match d.raised_by {
+        Some(Raised::Rule(_)) => counts.raised_by_rule += 1,
+        Some(Raised::Caution(_)) => counts.raised_by_caution += 1,
+        None => {}
+    }
     counts.channel_unknown += u64::from(ticket.complaint.channel_unknown);
     match &ticket.due {
         Some(due) => {

@@ -57,7 +57,7 @@ impl Default for FitOptions {
             epochs: 40,
             batch: 32,
             dim: 64,
-            hidden: 0,
+            hidden: 64,
             learning_rate: 0.005,
             dropout: 0.4,
             smoothing: 0.1,

@@ -8,7 +8,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 
 use crate::clock::Due;
 use crate::complaint::{Carried, Rejected};
-use crate::decide::{HeadDecision, ReviewGround};
+use crate::decide::{HeadDecision, Raised, ReviewGround};
 use crate::error::{Error, Result};
 use crate::tables::Tables;
 use crate::taxonomy::head;
@@ -141,6 +141,7 @@ struct Evidence<'a> {
     /// The level before rules.
     urgency_by_model: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// Id of the rule, or `caution` where the model alone raised in doubt.
     raised_by: Option<&'a str>,
     rules: Vec<RuleView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -249,9 +250,10 @@ pub fn write_ticket(ticket: &Ticket<'_>, names: Names<'_>, out: &mut Vec<u8>) ->
             type_words: Words(text, &ticket.type_words),
             urgency_words: Words(text, &ticket.level_words),
             urgency_by_model: &taxonomy.levels[d.urgency.first().label].label.code,
-            raised_by: d
-                .raised_by
-                .map(|i| rules[ticket.findings.fired[i].rule as usize].id.as_str()),
+            raised_by: d.raised_by.map(|by| match by {
+                Raised::Rule(i) => rules[ticket.findings.fired[i].rule as usize].id.as_str(),
+                Raised::Caution(_) => "caution",
+            }),
             rules: ticket
                 .findings
                 .fired

@@ -1,8 +1,6 @@
 //! `Ticket` to rows of `decisions.csv` and of the work lists, as Excel opens them rightly.
 //! Law: no cell can run as a formula, and long numbers keep their digits.
 
-use std::fmt::Write;
-
 use crate::complaint::Carried;
 use crate::error::{Error, Result};
 use crate::sink::Names;
@@ -175,7 +173,7 @@ impl Cells {
         let urgency = d.urgency.first();
         self.clear(Column::id).push_str(&ticket.complaint.id);
         if let Some(at) = &ticket.complaint.received {
-            let _ = write!(self.clear(Column::received_at), "{at}");
+            at.write_to(self.clear(Column::received_at));
         } else {
             self.clear(Column::received_at);
         }
@@ -313,8 +311,12 @@ impl Cells {
     }
 }
 
+/// Three decimals, without the general float printer: six of these stand in every row.
 fn push_prob(out: &mut String, prob: f32) {
-    let _ = write!(out, "{prob:.3}");
+    let thousandths = (prob * 1000.0).round() as u32;
+    let digit = |n: u32| char::from(b'0' + (n % 10) as u8);
+    out.extend([digit(thousandths / 1000), '.']);
+    out.extend([100, 10, 1].map(|unit| digit(thousandths / unit)));
 }
 
 fn join<'a>(out: &mut String, parts: impl Iterator<Item = &'a str>, between: &str) {

@@ -55,6 +55,8 @@ pub struct ReasonLabel {
 pub struct Level {
     pub label: Label,
     pub targets: Targets,
+    /// Share of the complaints at this level or above that must reach it, 0..=1; the model then raises in doubt.
+    pub min_recall: Option<f32>,
 }
 
 /// How a complaint came in.
@@ -285,6 +287,7 @@ fn levels(dir: &Path, faults: &mut Vec<Fault>) -> Vec<Level> {
         "acknowledge",
         "first_reply",
         "handle",
+        "min_recall",
     ];
     let table = coded(dir, "urgency.csv", columns, faults);
     let mut out = Vec::new();
@@ -299,10 +302,27 @@ fn levels(dir: &Path, faults: &mut Vec<Fault>) -> Vec<Level> {
                     first_reply,
                     handle,
                 },
+                min_recall: parse_share(row, "min_recall", faults),
             });
         }
     }
     out
+}
+
+/// A share such as `0.97`; `None` for an empty cell, a fault besides if it is no share.
+fn parse_share(row: Row<'_>, column: &str, faults: &mut Vec<Fault>) -> Option<f32> {
+    let cell = row.get(column);
+    if cell.is_empty() {
+        return None;
+    }
+    let share = cell.parse().ok().filter(|s| (0.0..=1.0).contains(s));
+    if share.is_none() {
+        faults.push(row.fault(
+            format!("{column}: `{cell}` is not a share"),
+            "write a number from 0 to 1, or leave the cell empty",
+        ));
+    }
+    share
 }
 
 /// A span cell such as `30m`, `4h`, `1wd`, `10d`; a fault and `None` if it is not one.

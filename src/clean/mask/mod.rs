@@ -400,6 +400,7 @@ impl Masker {
             }
         }
         people::signature(self, scan, &mut names);
+        people::alone(self, scan, &mut names);
         people::free(self, scan, &mut names);
         people::again(scan, &names, out);
         out.append(&mut names);

@@ -105,6 +105,9 @@ impl Masker {
             None if proof == Proof::Field => return self.whole_field(scan, at),
             None => return None,
         };
+        if chars.clone().next() == Some('某') || c2 == '某' {
+            return None;
+        }
         let given = at + c1.len_utf8() + if compound { c2.len_utf8() } else { 0 };
         if self.title_at(text, given) || self.institution(text, at) {
             return None;
@@ -140,7 +143,9 @@ impl Masker {
             }
             _ => false,
         };
-        accepted.then_some(r)
+        // A compound surname is hardly ever anything else.
+        let sure = compound && r.end > given && typical(true);
+        (accepted || sure).then_some(r)
     }
 
     /// One or two given-name characters from `at` on.
@@ -272,6 +277,9 @@ pub(super) fn from_cue(masker: &Masker, scan: &Scan, hit: &Hit, out: &mut Vec<Sp
     let text = scan.text;
     let mut at = hit.end;
     let mut colon = false;
+    if hit.class == Class::NameLabel && speaks(scan, hit) {
+        return;
+    }
     match hit.class {
         Class::NameAsk => {
             let (to, linked) = super::labelled::skip_links(masker, scan, after_question(scan, at));
@@ -341,6 +349,19 @@ pub(super) fn from_cue(masker: &Masker, scan: &Scan, hit: &Hit, out: &mut Vec<Sp
             None => return,
         }
     }
+}
+
+/// 来电人：… 来电人：…: a label that comes again is a speaker's, not a field's.
+fn speaks(scan: &Scan, hit: &Hit) -> bool {
+    let label = &scan.text[hit.start..hit.end];
+    if !scan.text[hit.end..].starts_with('：') {
+        return false;
+    }
+    let again = memchr::memmem::find_iter(scan.bytes, label);
+    again
+        .filter(|at| scan.text[at + label.len()..].starts_with('：'))
+        .nth(1)
+        .is_some()
 }
 
 fn push(masker: &Masker, scan: &Scan, start: usize, r: Reading, out: &mut Vec<Span>) {

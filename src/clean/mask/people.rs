@@ -182,6 +182,66 @@ pub(super) fn signature(masker: &Masker, scan: &Scan, out: &mut Vec<Span>) {
     }
 }
 
+/// A name that fills the stretch between two marks: 。应嘉树，手机号… 代表：商玉芬、冷学斌等。
+pub(super) fn alone(masker: &Masker, scan: &Scan, out: &mut Vec<Span>) {
+    let mut run: Vec<char> = Vec::new();
+    let (mut start, mut left) = (0, '\n');
+    for (at, c) in scan.text.char_indices().chain([(scan.text.len(), '\n')]) {
+        if is_hanzi(c) && c != '等' && run.len() < 5 {
+            if run.is_empty() {
+                start = at;
+            }
+            run.push(c);
+            continue;
+        }
+        if !run.is_empty() && fills(masker, &run, left, c) {
+            put(out, start, at, MaskKind::Name);
+        }
+        run.clear();
+        // What stands behind a hanzi, or behind 等, is the middle of a stretch.
+        left = c;
+    }
+}
+
+/// Whether `run`, between `left` and `right`, is a name.
+fn fills(masker: &Masker, run: &[char], left: char, right: char) -> bool {
+    if is_hanzi(left) || is_hanzi(right) && right != '等' {
+        return false;
+    }
+    let compound = run.len() >= 3 && masker.tables.compound.contains(&[run[0], run[1]]);
+    let given = &run[if compound { 2 } else { 1 }..];
+    let typical = |c: &&char| masker.people.of(**c) & TYPICAL != 0;
+    let n_typical = given.iter().filter(typical).count();
+    let called: String = given.iter().collect();
+    if given.iter().any(|c| masker.people.of(*c) & STOP != 0) || masker.title_at(&called, 0) {
+        return false;
+    }
+    if compound {
+        return match given.len() {
+            1 => n_typical == 1,
+            2 => n_typical >= 1,
+            _ => false,
+        };
+    }
+    let word = run.windows(2).any(|w| masker.not_name(w[0], w[1]));
+    let rank = masker.surname(run[0]);
+    let listed = matches!(rank, Some(SurnameRank::Common | SurnameRank::Rare));
+    match given.len() {
+        // Two characters are a name only in a list, in a field or on a line of their own.
+        1 => {
+            let apart = matches!(left, '\n' | '、' | '：') || matches!(right, '\n' | '、');
+            listed && n_typical == 1 && apart && !word
+        }
+        2 => match rank {
+            _ if word => false,
+            Some(SurnameRank::Common) => n_typical >= 1,
+            Some(_) => n_typical == 2,
+            None => false,
+        },
+        _ => false,
+    }
+}
+
 /// Every further place of the names found.
 pub(super) fn again(scan: &Scan, names: &[Span], out: &mut Vec<Span>) {
     for (k, s) in names.iter().enumerate() {
@@ -262,7 +322,14 @@ pub(super) fn free(masker: &Masker, scan: &Scan, out: &mut Vec<Span>) {
         } else {
             (c2, next())
         };
-        if traits.of(g1) & TYPICAL == 0 || traits.of(g2) & TYPICAL == 0 {
+        let (t1, t2) = (traits.of(g1), traits.of(g2));
+        let enough = if compound {
+            (t1 | t2) & TYPICAL != 0 && (t1 | t2) & STOP == 0
+        } else {
+            t1 & t2 & TYPICAL != 0
+        };
+        let surname = if compound { 6 } else { 3 };
+        if !enough || masker.title_at(scan.text, at + surname) {
             continue;
         }
         if masker.not_name(c, c2) {

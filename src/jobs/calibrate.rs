@@ -1,0 +1,180 @@
+//! Held-out rows in, `Calibration` and figures out: temperatures, thresholds, and the limits of the urgent levels.
+//! Law: these rows were never trained on.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use crate::clean::CleanText;
+use crate::complaint::Complaint;
+use crate::decide::{
+    Calibration, Caution, Doubt, HeadCalibration, LabelledLogits, Precision, fit_head,
+};
+use crate::features::Features;
+use crate::metrics::{Answer, Scorecard, score, score_multi};
+use crate::model::{Activations, HeadKind, HeadSpec, Network, Target};
+use crate::tables::Tables;
+use crate::taxonomy::head;
+
+/// Accuracy, macro-F1 and n by head.
+pub(super) type HeadFigures = BTreeMap<String, BTreeMap<String, f64>>;
+
+/// All labelled rows, and which of them were held out.
+pub(super) struct HeldOut<'a> {
+    pub indices: &'a [usize],
+    pub rows: &'a [Complaint],
+    pub cleaned: &'a [CleanText],
+    pub features: &'a [Features],
+    /// By row and head.
+    pub targets: &'a [Vec<Option<Target>>],
+}
+
+impl HeldOut<'_> {
+    pub fn calibrate(
+        &self,
+        network: &Network,
+        tables: &Tables,
+        precision: Precision,
+    ) -> (Calibration, HeadFigures) {
+        let spec = network.spec();
+        let logits: Vec<Vec<f32>> = self
+            .indices
+            .par_iter()
+            .map_init(Activations::default, |work, i| {
+                network.forward(&self.features[*i], work);
+                work.logits().to_vec()
+            })
+            .collect();
+        let mut calibration = Calibration {
+            heads: Vec::new(),
+            cautions: Vec::new(),
+            min_known_share: self.min_known_share(),
+        };
+        let mut figures = HeadFigures::new();
+        for (k, (head, first)) in spec.heads.iter().zip(spec.offsets()).enumerate() {
+            let own: Vec<&[f32]> = logits
+                .iter()
+                .map(|l| &l[first..first + head.labels.len()])
+                .collect();
+            let rows = self.labelled(k, &own);
+            let fitted = fit_head(head, &rows, precision);
+            let card = scorecard(head, &fitted, &rows);
+            figures.insert(
+                head.name.clone(),
+                BTreeMap::from([
+                    ("accuracy".to_owned(), card.accuracy),
+                    ("macro_f1".to_owned(), card.macro_f1),
+                    ("n".to_owned(), card.n as f64),
+                ]),
+            );
+            if head.name == head::URGENCY {
+                calibration.cautions = self.cautions(k, &fitted, &own, tables);
+            }
+            calibration.heads.push(fitted);
+        }
+        (calibration, figures)
+    }
+
+    /// Logits and right labels of the held-out rows that have a label for head `k`.
+    fn labelled(&self, k: usize, logits: &[&[f32]]) -> Vec<LabelledLogits> {
+        let rows = self.indices.iter().zip(logits);
+        rows.filter_map(|(i, logits)| {
+            let gold = match self.targets[*i][k].as_ref()? {
+                Target::One(label) => vec![*label],
+                Target::Any(labels) => labels.clone(),
+            };
+            Some((logits.to_vec(), gold))
+        })
+        .collect()
+    }
+
+    /// The smallest share of known features of 99.5 % of the held-out texts.
+    fn min_known_share(&self) -> f32 {
+        let known = |i: &usize| self.features[*i].known_share();
+        let mut shares: Vec<f32> = self.indices.iter().map(known).collect();
+        shares.sort_by(f32::total_cmp);
+        shares.get(shares.len() / 200).copied().unwrap_or(0.0)
+    }
+
+    /// The limits of the levels that ask for a recall, by what model and rules reach together.
+    fn cautions(
+        &self,
+        k: usize,
+        fitted: &HeadCalibration,
+        logits: &[&[f32]],
+        tables: &Tables,
+    ) -> Vec<Caution> {
+        let judged: Vec<(usize, Vec<f32>, usize)> = self
+            .indices
+            .par_iter()
+            .zip(logits)
+            .filter_map(|(&i, logits)| match &self.targets[i][k] {
+                Some(Target::One(gold)) => {
+                    let by_rule = rule_level(tables, &self.rows[i], &self.cleaned[i]);
+                    Some((*gold as usize, fitted.probs(logits), by_rule))
+                }
+                _ => None,
+            })
+            .collect();
+        let mut cautions = Vec::new();
+        for (level, row) in tables.taxonomy.levels.iter().enumerate() {
+            let Some(asked) = row.min_recall.filter(|_| !judged.is_empty()) else {
+                continue;
+            };
+            let doubts: Vec<Doubt> = judged
+                .iter()
+                .map(|(gold, probs, by_rule)| {
+                    // The most probable level is this one or a higher one; ties go to the higher.
+                    let top = |p: &[f32]| p.iter().copied().fold(f32::MIN, f32::max);
+                    let by_model = top(&probs[..=level]) >= top(&probs[level + 1..]);
+                    Doubt {
+                        prob: probs[..=level].iter().sum(),
+                        is_high: *gold <= level,
+                        reached: by_model || *by_rule <= level,
+                    }
+                })
+                .collect();
+            cautions.push(Caution::fit(&row.label.code, asked, &doubts));
+        }
+        cautions
+    }
+}
+
+fn scorecard(head: &HeadSpec, fitted: &HeadCalibration, rows: &[LabelledLogits]) -> Scorecard {
+    match head.kind {
+        HeadKind::Single => {
+            let answers: Vec<Answer> = rows
+                .iter()
+                .map(|(logits, gold)| {
+                    let (given, prob) = fitted.first(logits);
+                    Answer {
+                        gold: gold[0] as usize,
+                        given,
+                        prob,
+                    }
+                })
+                .collect();
+            score(&head.name, &head.labels, &answers)
+        }
+        HeadKind::Multi => {
+            let rows: Vec<(Vec<usize>, Vec<usize>)> = rows
+                .iter()
+                .map(|(logits, gold)| {
+                    let gold = gold.iter().map(|g| *g as usize).collect();
+                    (gold, fitted.passing(logits))
+                })
+                .collect();
+            score_multi(&head.name, &head.labels, &rows)
+        }
+    }
+}
+
+/// The highest level that a rule gives, as an index; past the last one if none does.
+fn rule_level(tables: &Tables, row: &Complaint, clean: &CleanText) -> usize {
+    let findings = tables.findings(row, clean);
+    let fired = findings.fired.iter().filter_map(|f| {
+        let raises = tables.cues.rules()[f.rule as usize].raises.as_deref()?;
+        tables.taxonomy.index(head::URGENCY, raises)
+    });
+    fired.min().unwrap_or(usize::MAX)
+}
