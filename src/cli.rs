@@ -43,9 +43,22 @@ enum Command {
     /// 解释：一条投诉，为什么这样判
     Explain(ExplainArgs),
     /// 检查：全部配置表、规则、模板与模型包
-    Check(PlaceArgs),
+    Check(CheckArgs),
     /// 查看：模型包的来历，或一个输入文件被读成什么样（已脱敏）
     Inspect(InspectArgs),
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// Labelled files, or folders of them: doubles, near-doubles, openings, labels, counts
+    inputs: Vec<PathBuf>,
+    /// End with exit code 1 if labelled files have findings
+    #[arg(long)]
+    deny_warnings: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -381,8 +394,11 @@ pub fn run(cli: Cli) -> Result<Outcome> {
             })
         }
         Command::Check(a) => jobs::check::run(&jobs::check::CheckOptions {
-            data: a.data,
-            model: a.model,
+            data: a.place.data,
+            model: a.place.model,
+            inputs: a.inputs,
+            source: a.source.options(),
+            deny_warnings: a.deny_warnings,
         }),
         Command::Inspect(a) => jobs::inspect::run(&jobs::inspect::InspectOptions {
             path: a.path,

@@ -23,6 +23,7 @@ pub mod tables;
 pub mod ticket;
 pub mod sink;
 pub mod metrics;
+pub mod twins;
 pub mod bundle;
 pub mod pipeline;
 pub mod jobs;

@@ -1,12 +1,13 @@
-//! `xiaobao check`: every table, rule, template and the bundle, checked as triage would load them.
+//! `xiaobao check`: every table, rule, template and the bundle, checked as triage would load them; labelled files, too.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Outcome;
+use super::{Outcome, corpus};
 use crate::bundle::Bundle;
 use crate::error::Result;
 use crate::pipeline::Triage;
+use crate::source::SourceOptions;
 use crate::tables::Tables;
 
 /// What `check` was asked to do.
@@ -14,6 +15,11 @@ use crate::tables::Tables;
 pub struct CheckOptions {
     pub data: PathBuf,
     pub model: PathBuf,
+    /// Labelled files or folders; without them tables and bundle are checked.
+    pub inputs: Vec<PathBuf>,
+    pub source: SourceOptions,
+    /// Findings in labelled files end with exit code 1.
+    pub deny_warnings: bool,
 }
 
 pub fn run(options: &CheckOptions) -> Result<Outcome> {
@@ -32,6 +38,9 @@ pub fn run(options: &CheckOptions) -> Result<Outcome> {
         tables.cues.rules().len(),
         tables.clock.calendar().last_year()
     );
+    if !options.inputs.is_empty() {
+        return corpus::check(options, &tables);
+    }
     let bundle = Arc::new(Bundle::load(&options.model)?);
     let triage = Triage::new(tables, bundle)?;
     println!(

@@ -9,6 +9,7 @@ pub mod train;
 pub mod triage;
 
 mod calibrate;
+mod corpus;
 mod labelled;
 
 pub use labelled::HeadColumn;

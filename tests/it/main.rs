@@ -1,6 +1,7 @@
 //! The binary as a user starts it, and the laws that no single room can prove.
 
 mod architecture;
+mod behaviour;
 mod bundle;
 mod golden;
 mod inputs;
