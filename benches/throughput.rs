@@ -157,12 +157,12 @@ fn table(triage: &Triage, title: &str, texts: &[String]) {
         "features",
         best(|| {
             for s in &segments {
-                vocabulary.apply_into(s, &mut scratch, &mut features);
+                vocabulary.apply_into(s, &[], &mut scratch, &mut features);
                 black_box(&features);
             }
         }),
     );
-    let all: Vec<Features> = segments.iter().map(|s| vocabulary.apply(s)).collect();
+    let all: Vec<Features> = segments.iter().map(|s| vocabulary.apply(s, &[])).collect();
     let mut work = Activations::default();
     line(
         "network",

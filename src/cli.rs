@@ -209,6 +209,9 @@ struct FitArgs {
     /// Leave the concepts of lexicon.toml out
     #[arg(long)]
     no_lexicon: bool,
+    /// Leave the signals of rules, demands, products and numbers out
+    #[arg(long)]
+    no_signals: bool,
     /// A feature must stand in at least this many texts
     #[arg(long, default_value_t = FeatureSpec::default().min_count)]
     min_count: u32,
@@ -249,6 +252,7 @@ impl FitArgs {
             word_ngram: self.word_ngram,
             char_ngram: self.char_ngram,
             lexicon: !self.no_lexicon,
+            signals: !self.no_signals,
             min_count: self.min_count,
             max_features: self.max_features,
         };

@@ -99,11 +99,15 @@ impl Triage {
         let network = self.bundle.network();
         let clean = self.front().clean(&complaint.text);
         let segments = self.front().segment(&clean);
-        let vocabulary = self.bundle.vocabulary();
-        vocabulary.apply_into(&segments, &mut work.scratch, &mut work.features);
+        let findings = tables.findings(complaint, &clean);
+        self.bundle.vocabulary().apply_into(
+            &segments,
+            &tables.cues.signals(&findings),
+            &mut work.scratch,
+            &mut work.features,
+        );
         network.forward(&work.features, &mut work.activations);
         let received = complaint.received.as_ref();
-        let findings = tables.findings(complaint, &clean);
         let decision = self.decider.apply(
             work.activations.logits(),
             work.features.known_share(),

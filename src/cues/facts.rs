@@ -85,6 +85,34 @@ pub(super) const UNITS: &[(&str, Unit)] = &[
 ];
 
 impl Facts {
+    /// The range that each number lies in, by the limits of the labelling guide (2, 5 and 20 people, 3 days, 50,000 yuan, 60).
+    pub(super) fn ranges(&self) -> impl Iterator<Item = &'static str> {
+        let people = self.people.as_ref().map(|p| match p.value {
+            ..5 => "people 2-4",
+            5..20 => "people 5-19",
+            _ => "people 20+",
+        });
+        let days = self.days_ago.as_ref().map(|d| match d.value {
+            0 => "day 0",
+            1..=3 => "days 1-3",
+            _ => "days 4+",
+        });
+        let age = self.age.as_ref().map(|a| match a.value {
+            ..18 => "age -17",
+            18..60 => "age 18-59",
+            _ => "age 60+",
+        });
+        let disputed = self.amounts.iter().filter(|a| a.disputed);
+        let amount = disputed.map(|a| a.fen).max().map(|fen| match fen {
+            ..10_000 => "yuan -99",
+            10_000..100_000 => "yuan 100-",
+            100_000..1_000_000 => "yuan 1,000-",
+            1_000_000..5_000_000 => "yuan 10,000-",
+            _ => "yuan 50,000+",
+        });
+        [people, days, age, amount].into_iter().flatten()
+    }
+
     pub(super) fn read(
         &mut self,
         text: &str,
@@ -169,6 +197,7 @@ impl Facts {
         }
         let lead = tail_chars(&before[..start], 8);
         let contract = [
+            "合同",
             "保额",
             "保险金额",
             "额度",

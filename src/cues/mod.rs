@@ -45,6 +45,14 @@ pub struct Findings {
     pub products: Vec<Hit>,
 }
 
+/// One thing found out about a text as a whole, by which a model may judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal<'a> {
+    /// `r` a rule that fired, `d` a demand, `p` a product, `n` a number in its range.
+    pub kind: char,
+    pub name: &'a str,
+}
+
 /// What a pattern of the automaton stands for.
 #[derive(Debug, Clone, Copy)]
 enum Role {
@@ -169,6 +177,25 @@ impl Cues {
         rules.flat_map(|r| r.channel.iter().map(|c| (r.line, c.as_str())))
     }
 
+    /// Everything found, as signals: rules, demands and products once each, numbers by the limits of the labelling guide.
+    pub fn signals<'a>(&'a self, found: &'a Findings) -> Vec<Signal<'a>> {
+        fn of<'a>(kind: char) -> impl Fn(&'a str) -> Signal<'a> {
+            move |name| Signal { kind, name }
+        }
+        let rules = found.fired.iter();
+        let rules = rules.map(|f| self.rules[usize::from(f.rule)].id.as_str());
+        let demands = found.demands.iter().map(|h| self.demand_name(h));
+        let products = found.products.iter().map(|h| self.product_name(h));
+        let mut out: Vec<Signal<'a>> = rules.map(of('r')).collect();
+        out.extend(demands.map(of('d')));
+        out.extend(products.map(of('p')));
+        for name in found.facts.ranges() {
+            out.push(Signal { kind: 'n', name });
+        }
+        out.dedup();
+        out
+    }
+
     pub fn demand_name(&self, hit: &Hit) -> &str {
         &self.demands[hit.item as usize]
     }
@@ -238,6 +265,7 @@ impl Cues {
             if rule.any.is_empty()
                 && rule.channel.is_empty()
                 && let Some(range) = rule.fact(&found.facts)
+                && !self.scope.is_foreign(text, range.clone())
             {
                 found.fired.push(Fired {
                     rule: i as u16,

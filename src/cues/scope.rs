@@ -51,6 +51,12 @@ impl Scope {
         !contains_any(clause, &self.past) && !contains_any(before, &self.other_case)
     }
 
+    /// Whether what stands at `range` is somebody else's case: 新闻说有二十人…
+    pub fn is_foreign(&self, text: &str, range: Range<usize>) -> bool {
+        let sentence = sentence(text, range.start);
+        contains_any(&text[sentence.start..range.start], &self.other_case)
+    }
+
     /// The last negation that is not part of a longer harmless word.
     fn last_negation(&self, near: &str) -> Option<Range<usize>> {
         self.negation

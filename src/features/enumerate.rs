@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cues::Signal;
 use crate::features::{Lexicon, WordSpan};
 use crate::segment::{Segments, WordKind};
 
@@ -16,6 +17,8 @@ pub struct FeatureSpec {
     pub char_ngram: u8,
     /// Whether the concepts of the lexicon are features.
     pub lexicon: bool,
+    /// Whether the signals of `cues` are features.
+    pub signals: bool,
     /// A feature must stand in at least this many training texts.
     pub min_count: u32,
     /// At most this many features are kept, the most frequent first.
@@ -28,6 +31,7 @@ impl Default for FeatureSpec {
             word_ngram: 1,
             char_ngram: 2,
             lexicon: true,
+            signals: true,
             min_count: 2,
             max_features: 400_000,
         }
@@ -152,7 +156,7 @@ impl Folded {
         }
     }
 
-    /// The readable name of a feature, unique per key: `w/退款`, `b/申请 退款`, `c/退款`, `x/催收 2`.
+    /// The readable name of a feature that stands in the text, unique per key: `w/退款`, `b/申请 退款`, `c/退款`, `x/催收 2`.
     pub(super) fn name(
         &self,
         lexicon: &Lexicon,
@@ -182,6 +186,22 @@ impl Folded {
     }
 }
 
+/// Key of a signal's feature.
+pub(super) fn signal_key(signal: Signal<'_>) -> u64 {
+    let first = step(SIGNAL_SEED, signal.kind as u32);
+    finish(
+        signal
+            .name
+            .chars()
+            .fold(first, |key, c| step(key, c as u32)),
+    )
+}
+
+/// Vocabulary name of a signal's feature: `r/fraud.recent`.
+pub(super) fn signal_name(signal: Signal<'_>) -> String {
+    format!("{}/{}", signal.kind, signal.name)
+}
+
 /// The key of a feature from its vocabulary name; the inverse of `Folded::name`.
 pub(super) fn key_of(name: &str) -> Option<u64> {
     let word = |s: &str| s.chars().fold(WORD_SEED, |key, c| step(key, c as u32));
@@ -202,7 +222,11 @@ pub(super) fn key_of(name: &str) -> Option<u64> {
             let key = step(word(left) ^ BIGRAM_SEED, 0xffff) ^ word(right).rotate_left(23);
             Some(finish(key))
         }
-        _ => None,
+        _ => {
+            let (kind, name) = name.split_once('/')?;
+            let kind = kind.chars().next()?;
+            Some(signal_key(Signal { kind, name }))
+        }
     }
 }
 
@@ -217,6 +241,7 @@ pub(super) fn fold(c: char) -> u32 {
 const WORD_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const BIGRAM_SEED: u64 = 0xc2b2_ae3d_27d4_eb4f;
 const CHARS_SEED: u64 = 0x1656_67b1_9e37_79f9;
+const SIGNAL_SEED: u64 = 0x1656_67c5_85eb_ca6b;
 pub(super) const CONCEPT_SEED: u64 = 0x27d4_eb2f_1656_67c5;
 
 #[inline(always)]

@@ -1,4 +1,4 @@
-//! `Segments` in, `Features` out: words, word bigrams, character n-grams and concepts as ids of an exact vocabulary.
+//! `Segments` in, `Features` out: words, character n-grams, concepts and signals as ids of an exact vocabulary.
 //! Law: `fit` and `apply` enumerate features by the same code; the vocabulary is sorted by count, then name.
 //! A feature that the vocabulary does not know is counted, never guessed.
 
@@ -18,6 +18,7 @@ use std::ops::Range;
 #[derive(Debug, Default, Clone)]
 pub struct Features {
     ids: Vec<u32>,
+    signals: Vec<u32>,
     spans: Vec<(u32, u32)>,
     words: Vec<WordSpan>,
     n_chars: u32,
@@ -41,6 +42,11 @@ impl Features {
     /// Ids in `0..vocabulary.len()`, one per occurrence, in text order.
     pub fn ids(&self) -> &[u32] {
         &self.ids
+    }
+
+    /// Ids of what is known of the text as a whole, once each, in no place of it.
+    pub fn signals(&self) -> &[u32] {
+        &self.signals
     }
 
     /// Character range of each id, same order as `ids`.

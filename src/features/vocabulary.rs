@@ -5,8 +5,9 @@ use rustc_hash::FxHashMap;
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::{Tokenizer, pre_tokenizers::whitespace::WhitespaceSplit};
 
-use super::enumerate::{FeatureSpec, Folded, key_of};
+use super::enumerate::{FeatureSpec, Folded, key_of, signal_key, signal_name};
 use super::{Features, Lexicon};
+use crate::cues::Signal;
 use crate::segment::Segments;
 
 /// Name of id 0 in `tokenizer.json`; never produced by a text.
@@ -47,20 +48,26 @@ impl VocabularyFit {
         }
     }
 
-    pub fn add(&mut self, segments: &Segments<'_>) {
+    pub fn add(&mut self, segments: &Segments<'_>, signals: &[Signal<'_>]) {
         self.n_texts += 1;
         let n_texts = self.n_texts;
         self.folded.read(segments);
         let (folded, seen, lexicon) = (&self.folded, &mut self.seen, &self.lexicon);
-        folded.visit(&self.spec, lexicon, |key, kind, first, end| {
-            let (count, last, _) = seen
-                .entry(key)
-                .or_insert_with(|| (0, 0, folded.name(lexicon, kind, first, end)));
+        let mut count = |key: u64, name: &dyn Fn() -> String| {
+            let (count, last, _) = seen.entry(key).or_insert_with(|| (0, 0, name()));
             if *last != n_texts {
                 *last = n_texts;
                 *count += 1;
             }
+        };
+        folded.visit(&self.spec, lexicon, |key, kind, first, end| {
+            count(key, &|| folded.name(lexicon, kind, first, end));
         });
+        if self.spec.signals {
+            for &signal in signals {
+                count(signal_key(signal), &|| signal_name(signal));
+            }
+        }
     }
 
     pub fn finish(self) -> Vocabulary {
@@ -127,8 +134,19 @@ impl Vocabulary {
     }
 
     /// Reads the features of one text into `out`, reusing its memory.
-    pub fn apply_into(&self, segments: &Segments<'_>, scratch: &mut Scratch, out: &mut Features) {
+    pub fn apply_into(
+        &self,
+        segments: &Segments<'_>,
+        signals: &[Signal<'_>],
+        scratch: &mut Scratch,
+        out: &mut Features,
+    ) {
         out.ids.clear();
+        out.signals.clear();
+        if self.spec.signals {
+            let known = signals.iter().filter_map(|s| self.find(signal_key(*s)));
+            out.signals.extend(known);
+        }
         out.spans.clear();
         scratch.keys.clear();
         scratch.folded.read(segments);
@@ -150,9 +168,9 @@ impl Vocabulary {
         out.n_chars = scratch.folded.n_chars() as u32;
     }
 
-    pub fn apply(&self, segments: &Segments<'_>) -> Features {
+    pub fn apply(&self, segments: &Segments<'_>, signals: &[Signal<'_>]) -> Features {
         let mut out = Features::default();
-        self.apply_into(segments, &mut Scratch::default(), &mut out);
+        self.apply_into(segments, signals, &mut Scratch::default(), &mut out);
         out
     }
 

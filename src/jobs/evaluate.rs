@@ -296,7 +296,9 @@ fn give(
         .par_iter()
         .map_init(Activations::default, |work, row| {
             let clean = front.clean(&row.text);
-            let features = bundle.vocabulary().apply(&front.segment(&clean));
+            let findings = tables.findings(row, &clean);
+            let signals = tables.cues.signals(&findings);
+            let features = bundle.vocabulary().apply(&front.segment(&clean), &signals);
             bundle.network().forward(&features, work);
             Given {
                 heads: by_network(work.logits()),

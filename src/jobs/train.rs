@@ -14,10 +14,11 @@ use super::{Outcome, progress};
 use crate::bundle::{Bundle, FORMAT_VERSION, Manifest, cpu_class};
 use crate::clean::CleanText;
 use crate::complaint::Complaint;
+use crate::cues::{Findings, Signal};
 use crate::decide::Precision;
 use crate::digest::hex;
 use crate::error::{Error, Fault, Result};
-use crate::features::{FeatureSpec, Features, Lexicon, Vocabulary, VocabularyFit};
+use crate::features::{FeatureSpec, Features, Vocabulary, VocabularyFit};
 use crate::model::{Example, FitOptions, HeadKind, HeadSpec, Target, fit};
 use crate::pipeline::Front;
 use crate::segment::Segmenter;
@@ -172,7 +173,14 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     };
     let cleaned: Vec<CleanText> = rows.par_iter().map(|r| front.clean(&r.text)).collect();
     let lexicon = tables.lexicon.clone();
-    let vocabulary = vocabulary(&front, &cleaned, &splits, options.features, lexicon);
+    let findings: Vec<Findings> = rows
+        .par_iter()
+        .zip(&cleaned)
+        .map(|(row, clean)| tables.findings(row, clean))
+        .collect();
+    let signals: Vec<Vec<Signal<'_>>> = findings.iter().map(|f| tables.cues.signals(f)).collect();
+    let fit_vocabulary = VocabularyFit::new(options.features, lexicon);
+    let vocabulary = vocabulary(fit_vocabulary, &front, &cleaned, &signals, &splits);
     if vocabulary.is_empty() {
         return Err(Error::Usage(
             "no feature stands in enough texts: lower --min-count, or give more rows".to_owned(),
@@ -180,7 +188,8 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     }
     let features: Vec<Features> = cleaned
         .par_iter()
-        .map(|c| vocabulary.apply(&front.segment(c)))
+        .zip(&signals)
+        .map(|(c, signals)| vocabulary.apply(&front.segment(c), signals))
         .collect();
     let examples: Vec<Example> = splits
         .iter()
@@ -189,6 +198,7 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
         .filter(|((split, _), _)| **split == Split::Train)
         .map(|((_, features), targets)| Example {
             ids: features.ids().to_vec(),
+            signals: features.signals().to_vec(),
             targets: targets.clone(),
         })
         .collect();
@@ -352,18 +362,18 @@ fn targets(rows: &[Complaint], specs: &[HeadSpec]) -> Result<Vec<Vec<Option<Targ
 }
 
 fn vocabulary(
+    mut fit: VocabularyFit,
     front: &Front<'_>,
     cleaned: &[CleanText],
+    signals: &[Vec<Signal<'_>>],
     splits: &[Split],
-    spec: FeatureSpec,
-    lexicon: Lexicon,
 ) -> Vocabulary {
-    let mut fit = VocabularyFit::new(spec, lexicon);
-    for (texts, splits) in cleaned.chunks(1024).zip(splits.chunks(1024)) {
+    let chunks = cleaned.chunks(1024).zip(signals.chunks(1024));
+    for ((texts, signals), splits) in chunks.zip(splits.chunks(1024)) {
         let segments: Vec<_> = texts.par_iter().map(|c| front.segment(c)).collect();
-        for (segments, split) in segments.iter().zip(splits) {
+        for ((segments, signals), split) in segments.iter().zip(signals).zip(splits) {
             if *split == Split::Train {
-                fit.add(segments);
+                fit.add(segments, signals);
             }
         }
     }

@@ -14,6 +14,8 @@ use crate::model::{HeadKind, HeadSpec, Network, NetworkSpec, Seed};
 #[derive(Debug, Clone)]
 pub struct Example {
     pub ids: Vec<u32>,
+    /// As `Features::signals`.
+    pub signals: Vec<u32>,
     /// One per head: `None` where the row has no label for it.
     pub targets: Vec<Option<Target>>,
 }
@@ -129,11 +131,15 @@ fn fit_member(
             let done = step as f64 / n_steps as f64;
             let rate = options.learning_rate * (done / 0.05).min(1.0).min((1.0 - done) / 0.95);
             step += 1;
-            let kept: Vec<Vec<u32>> = batch
+            let kept: Vec<Kept> = batch
                 .par_iter()
                 .map(|&i| {
                     let mut seed = epoch_seed.child(1 + u64::from(i));
-                    thin(&examples[i as usize].ids, options.dropout, &mut seed)
+                    let example = &examples[i as usize];
+                    let mut left = example.signals.clone();
+                    let ids = thin(&example.ids, options.dropout, &mut seed);
+                    left.retain(|_| seed.unit() >= options.dropout);
+                    Kept { ids, signals: left }
                 })
                 .collect();
             let targets: Vec<&[Option<Target>]> = batch
@@ -146,6 +152,12 @@ fn fit_member(
     }
     trainer.finish(&mut network)?;
     Ok(network)
+}
+
+/// What dropout left of a text.
+struct Kept {
+    ids: Vec<u32>,
+    signals: Vec<u32>,
 }
 
 /// Leaves out each feature with probability `dropout`, but never all of them.
@@ -241,7 +253,7 @@ impl Trainer {
     fn step(
         &mut self,
         network: &mut Network,
-        kept: &[Vec<u32>],
+        kept: &[Kept],
         targets: &[&[Option<Target>]],
         options: &FitOptions,
         rate: f64,
@@ -250,20 +262,29 @@ impl Trainer {
         let dim = network.spec.dim;
         let scales: Vec<f32> = kept
             .iter()
-            .map(|ids| 1.0 / (ids.len().max(1) as f32).sqrt())
+            .map(|k| 1.0 / (k.ids.len().max(1) as f32).sqrt())
             .collect();
         let table = &network.table;
         let pooled: Vec<f32> = kept
             .par_iter()
             .zip(&scales)
-            .flat_map_iter(|(ids, &scale)| {
+            .flat_map_iter(|(kept, &scale)| {
                 let mut sum = vec![0.0f32; dim];
-                for &id in ids {
-                    for (s, v) in sum.iter_mut().zip(&table[id as usize * dim..][..dim]) {
+                let row = |id: u32| &table[id as usize * dim..][..dim];
+                for &id in &kept.ids {
+                    for (s, v) in sum.iter_mut().zip(row(id)) {
                         *s += v;
                     }
                 }
-                sum.into_iter().map(move |s| s * scale)
+                for s in sum.iter_mut() {
+                    *s *= scale;
+                }
+                for &id in &kept.signals {
+                    for (s, v) in sum.iter_mut().zip(row(id)) {
+                        *s += v;
+                    }
+                }
+                sum
             })
             .collect();
         let pooled = Var::from_slice(&pooled, (kept.len(), dim), &Device::Cpu)?;
@@ -293,20 +314,24 @@ impl Trainer {
             return Ok(value);
         };
         let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
-        let mut pairs: Vec<(u32, u32)> = kept
-            .iter()
-            .enumerate()
-            .flat_map(|(doc, ids)| ids.iter().map(move |&id| (id, doc as u32)))
-            .collect();
-        pairs.par_sort_unstable();
-        Rows {
-            dim,
-            base: 0,
-            table: &mut network.table,
-            first: &mut self.first,
-            second: &mut self.second,
+        let ones = vec![1.0; kept.len()];
+        let parts: [(fn(&Kept) -> &[u32], &[f32]); 2] =
+            [(|k| &k.ids, &scales), (|k| &k.signals, &ones)];
+        for (ids, scales) in parts {
+            let docs = kept.iter().zip(0u32..);
+            let mut pairs: Vec<(u32, u32)> = docs
+                .flat_map(|(k, doc)| ids(k).iter().map(move |&id| (id, doc)))
+                .collect();
+            pairs.par_sort_unstable();
+            Rows {
+                dim,
+                base: 0,
+                table: &mut network.table,
+                first: &mut self.first,
+                second: &mut self.second,
+            }
+            .update(&pairs, &gradient, scales, &adam);
         }
-        .update(&pairs, &gradient, &scales, &adam);
         Ok(value)
     }
 

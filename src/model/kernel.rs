@@ -29,7 +29,7 @@ pub struct Contributions {
     gradient: Vec<f32>,
     /// One value per `Features::words`, in logits.
     pub words: Vec<f32>,
-    /// What the logit is without any word.
+    /// What the logit is without any word: the bias and the signals of the whole text.
     pub bias: f32,
 }
 
@@ -49,6 +49,13 @@ impl Network {
         };
         for value in pooled.iter_mut() {
             *value *= out.scale;
+        }
+        // What is known of the whole text weighs the same in a long one.
+        for &id in features.signals() {
+            let row = &self.table[id as usize * dim..][..dim];
+            for (value, v) in pooled.iter_mut().zip(row) {
+                *value += v;
+            }
         }
         upper.copy_from_slice(&self.b1);
         add_product(pooled, &self.w1, hidden, upper);
@@ -82,6 +89,9 @@ impl Network {
                     *g += weight * self.w1[d * hidden + h];
                 }
             }
+        }
+        for &id in features.signals() {
+            out.bias += dot(&self.table[id as usize * dim..][..dim], &out.gradient);
         }
         for g in out.gradient.iter_mut() {
             *g *= activations.scale;

@@ -1,6 +1,6 @@
 //! The network's shape and weights, and its forward pass in candle tensors.
 //!
-//! `pooled = sum of rows / sqrt(n)`, `hidden = relu(pooled · W1 + b1)`, `logits = [pooled, hidden] · W2 + b2`.
+//! `pooled = sum of rows / sqrt(n) + sum of signal rows`, `hidden = relu(pooled · W1 + b1)`, `logits = [pooled, hidden] · W2 + b2`.
 
 use std::collections::HashMap;
 
@@ -241,19 +241,22 @@ impl Network {
         })
     }
 
-    /// Logits `[n, n_outputs]` of a batch, all in candle tensors: the reference for the kernel.
-    pub fn forward_tensors(&self, batch: &[&[u32]]) -> Result<Tensor> {
+    /// Logits `[n, n_outputs]` of a batch of (ids, signals), all in candle tensors: the reference for the kernel.
+    pub fn forward_tensors(&self, batch: &[(&[u32], &[u32])]) -> Result<Tensor> {
         let device = Device::Cpu;
         let dim = self.spec.dim;
         let table = Tensor::from_slice(&self.table, (self.spec.n_features, dim), &device)?;
         let rows = batch
             .iter()
-            .map(|ids| {
-                if ids.is_empty() {
-                    return Tensor::zeros((1, dim), DType::F32, &device);
-                }
-                let ids_tensor = Tensor::from_slice(ids, ids.len(), &device)?;
-                table.index_select(&ids_tensor, 0)?.sum_keepdim(0)? / (ids.len() as f64).sqrt()
+            .map(|(ids, signals)| {
+                let sum = |ids: &[u32]| {
+                    if ids.is_empty() {
+                        return Tensor::zeros((1, dim), DType::F32, &device);
+                    }
+                    let rows = Tensor::from_slice(ids, ids.len(), &device)?;
+                    table.index_select(&rows, 0)?.sum_keepdim(0)
+                };
+                (sum(ids)? / (ids.len().max(1) as f64).sqrt())? + sum(signals)?
             })
             .collect::<Result<Vec<_>>>()?;
         let pooled = Tensor::cat(&rows, 0)?;

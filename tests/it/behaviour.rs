@@ -96,7 +96,11 @@ fn one_phrase_changes_what_it_must_and_nothing_else() {
             }
         }
         n += pairs.len();
-        println!("{topic}: {} of {} pairs hold", pairs.len() - wrong, pairs.len());
+        println!(
+            "{topic}: {} of {} pairs hold",
+            pairs.len() - wrong,
+            pairs.len()
+        );
     }
     assert!(n >= 300);
     let known = dir.join("known_failures.txt");
@@ -106,5 +110,8 @@ fn one_phrase_changes_what_it_must_and_nothing_else() {
     let known = read(known);
     let listed: Vec<&str> = known.lines().collect();
     let new: Vec<&str> = failed.lines().filter(|f| !listed.contains(f)).collect();
-    assert!(new.is_empty(), "fail and are not in known_failures.txt: {new:#?}");
+    assert!(
+        new.is_empty(),
+        "fail and are not in known_failures.txt: {new:#?}"
+    );
 }

@@ -27,7 +27,11 @@ fn sample_features(tables: &Tables, bundle: &Bundle) -> Vec<Features> {
         .iter()
         .map(|row| {
             let clean = front.clean(&row["投诉内容"]);
-            bundle.vocabulary().apply(&front.segment(&clean))
+            let findings = tables
+                .cues
+                .apply(clean.text(), &[0..clean.text().len()], "web", None);
+            let signals = tables.cues.signals(&findings);
+            bundle.vocabulary().apply(&front.segment(&clean), &signals)
         })
         .collect()
 }
@@ -37,7 +41,7 @@ fn the_kernel_equals_the_tensors() {
     let (tables, bundle) = default_bundle();
     let mut features = sample_features(&tables, &bundle);
     features.push(Features::default());
-    let ids: Vec<&[u32]> = features.iter().map(Features::ids).collect();
+    let ids: Vec<(&[u32], &[u32])> = features.iter().map(|f| (f.ids(), f.signals())).collect();
     let network = bundle.network();
     let tensors = network
         .forward_tensors(&ids)
