@@ -198,6 +198,8 @@ impl Facts {
         let lead = tail_chars(&before[..start], 8);
         let contract = [
             "合同",
+            "房贷余额",
+            "贷款余额",
             "保额",
             "保险金额",
             "额度",

@@ -315,13 +315,14 @@ impl Trainer {
         };
         let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
         let ones = vec![1.0; kept.len()];
-        let parts: [(fn(&Kept) -> &[u32], &[f32]); 2] =
-            [(|k| &k.ids, &scales), (|k| &k.signals, &ones)];
-        for (ids, scales) in parts {
+        let pairs = |ids: fn(&Kept) -> &[u32]| -> Vec<(u32, u32)> {
             let docs = kept.iter().zip(0u32..);
-            let mut pairs: Vec<(u32, u32)> = docs
-                .flat_map(|(k, doc)| ids(k).iter().map(move |&id| (id, doc)))
-                .collect();
+            docs.flat_map(|(k, doc)| ids(k).iter().map(move |&id| (id, doc)))
+                .collect()
+        };
+        let words = (pairs(|k| &k.ids), &scales);
+        let signals = (pairs(|k| &k.signals), &ones);
+        for (mut pairs, scales) in [words, signals] {
             pairs.par_sort_unstable();
             Rows {
                 dim,

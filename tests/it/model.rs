@@ -27,9 +27,12 @@ fn sample_features(tables: &Tables, bundle: &Bundle) -> Vec<Features> {
         .iter()
         .map(|row| {
             let clean = front.clean(&row["投诉内容"]);
-            let findings = tables
-                .cues
-                .apply(clean.text(), &[0..clean.text().len()], "web", None);
+            let findings = tables.cues.apply(
+                clean.text(),
+                &clean.deciding().collect::<Vec<_>>(),
+                "web",
+                None,
+            );
             let signals = tables.cues.signals(&findings);
             bundle.vocabulary().apply(&front.segment(&clean), &signals)
         })
