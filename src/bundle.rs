@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Calibration;
@@ -15,11 +15,13 @@ use crate::features::{FeatureSpec, Lexicon, Vocabulary};
 use crate::model::{FitOptions, Network, NetworkSpec};
 
 /// Raised with every change of the files or of what a feature is.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 const MANIFEST: &str = "manifest.json";
 const WEIGHTS: &str = "model.safetensors";
 const VOCABULARY: &str = "tokenizer.json";
+/// Name of the tensor of document frequencies.
+const IDF: &str = "features.idf";
 const DICTIONARY: &str = "dictionary.txt";
 const LEXICON: &str = "lexicon.toml";
 const CALIBRATION: &str = "calibration.json";
@@ -68,7 +70,9 @@ impl Bundle {
     ) -> Result<(Bundle, Files)> {
         let mut files = Files(BTreeMap::new());
         let failed = |e: String| Error::Failed(format!("the bundle cannot be written: {e}"));
-        let tensors = network.to_tensors().map_err(|e| failed(e.to_string()))?;
+        let mut tensors = network.to_tensors().map_err(|e| failed(e.to_string()))?;
+        let idf = Tensor::from_slice(vocabulary.idf(), vocabulary.len(), &Device::Cpu);
+        tensors.push((IDF, idf.map_err(|e| failed(e.to_string()))?));
         let weights = safetensors::serialize(tensors, None).map_err(|e| failed(e.to_string()))?;
         files.0.insert(WEIGHTS, weights);
         let json = vocabulary.to_tokenizer_json().map_err(failed)?;
@@ -147,15 +151,20 @@ impl Bundle {
         if let Some(fault) = faults.first() {
             return Err(damaged(LEXICON, fault.to_string()));
         }
-        let vocabulary =
-            Vocabulary::from_tokenizer_json(&checked[VOCABULARY], manifest.features, lexicon)
-                .map_err(|e| damaged(VOCABULARY, e))?;
         let dictionary = String::from_utf8(checked[DICTIONARY].clone())
             .map_err(|e| damaged(DICTIONARY, e.to_string()))?;
         let calibration: Calibration = serde_json::from_slice(&checked[CALIBRATION])
             .map_err(|e| damaged(CALIBRATION, e.to_string()))?;
-        let tensors = candle_core::safetensors::load_buffer(&checked[WEIGHTS], &Device::Cpu)
+        let mut tensors = candle_core::safetensors::load_buffer(&checked[WEIGHTS], &Device::Cpu)
             .map_err(|e| damaged(WEIGHTS, e.to_string()))?;
+        let idf = tensors
+            .remove(IDF)
+            .ok_or_else(|| damaged(WEIGHTS, format!("tensor `{IDF}` is missing")))?
+            .to_vec1::<f32>()
+            .map_err(|e| damaged(WEIGHTS, e.to_string()))?;
+        let vocabulary =
+            Vocabulary::from_tokenizer_json(&checked[VOCABULARY], manifest.features, lexicon, idf)
+                .map_err(|e| damaged(VOCABULARY, e))?;
         let network = Network::from_tensors(manifest.network.clone(), tensors)
             .map_err(|e| damaged(WEIGHTS, e))?;
         if vocabulary.len() != manifest.network.n_features {

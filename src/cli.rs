@@ -8,7 +8,7 @@ use crate::decide::Precision;
 use crate::error::{Error, Result};
 use crate::features::FeatureSpec;
 use crate::jobs::{self, HeadColumn, Outcome};
-use crate::model::FitOptions;
+use crate::model::{FitOptions, RowStep};
 use crate::source::{Encoding, Limits, SourceOptions};
 
 /// 消保：把金融消费投诉变成有据可查的处理决定（类型、原因、紧急等级、队列、法定时限、处理单）。
@@ -188,6 +188,9 @@ struct FitArgs {
     hidden: usize,
     #[arg(long, default_value_t = FitOptions::default().learning_rate)]
     learning_rate: f64,
+    /// How embedding rows learn; adam suits short texts of one sentence
+    #[arg(long, value_enum, default_value_t = FitOptions::default().rows)]
+    rows: RowStep,
     /// Share of features left out at each visit
     #[arg(long, default_value_t = FitOptions::default().dropout)]
     dropout: f32,
@@ -264,6 +267,7 @@ impl FitArgs {
             dim: self.dim,
             hidden: self.hidden,
             learning_rate: self.learning_rate,
+            rows: self.rows,
             dropout: self.dropout,
             smoothing: self.smoothing,
             spread: self.spread,

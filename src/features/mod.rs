@@ -18,6 +18,8 @@ use std::ops::Range;
 #[derive(Debug, Default, Clone)]
 pub struct Features {
     ids: Vec<u32>,
+    weights: Vec<f32>,
+    scale: f32,
     signals: Vec<u32>,
     spans: Vec<(u32, u32)>,
     words: Vec<WordSpan>,
@@ -42,6 +44,32 @@ impl Features {
     /// Ids in `0..vocabulary.len()`, one per occurrence, in text order.
     pub fn ids(&self) -> &[u32] {
         &self.ids
+    }
+
+    /// What each id adds to its feature's weight, same order as `ids`; over a text a feature comes to
+    /// `(1 + ln occurrences) · idf`.
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
+    /// The factor that brings the features' weights to length one; 0 for a text without features.
+    pub fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// Every feature once, with its whole weight, by id.
+    pub fn totals(&self) -> Vec<(u32, f32)> {
+        let mut all: Vec<(u32, f32)> = self
+            .ids
+            .iter()
+            .copied()
+            .zip(self.weights.iter().copied())
+            .collect();
+        // Stable: the parts of a feature are added in the order of the text.
+        all.sort_by_key(|(id, _)| *id);
+        all.chunk_by(|a, b| a.0 == b.0)
+            .map(|run| (run[0].0, run.iter().map(|(_, w)| w).sum()))
+            .collect()
     }
 
     /// Ids of what is known of the text as a whole, once each, in no place of it.

@@ -18,8 +18,17 @@ pub struct Vocabulary {
     spec: FeatureSpec,
     lexicon: Lexicon,
     names: Vec<String>,
-    slots: Vec<(u64, u32)>,
+    /// Inverse document frequency of each id, `ln((1 + N) / (1 + n)) + 1`.
+    idf: Vec<f32>,
+    slots: Vec<Slot>,
     mask: usize,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Slot {
+    key: u64,
+    id: u32,
+    idf: f32,
 }
 
 impl std::fmt::Debug for Vocabulary {
@@ -79,33 +88,48 @@ impl VocabularyFit {
             .collect();
         kept.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         kept.truncate(self.spec.max_features);
-        let names = std::iter::once(UNKNOWN.to_owned())
-            .chain(kept.into_iter().map(|(_, name)| name))
-            .collect();
-        Vocabulary::from_names(self.spec, self.lexicon, names)
+        let n = f64::from(self.n_texts) + 1.0;
+        let rarity = |count: u32| ((n / (f64::from(count) + 1.0)).ln() + 1.0) as f32;
+        let mut idf = vec![0.0];
+        let mut names = vec![UNKNOWN.to_owned()];
+        for (count, name) in kept {
+            idf.push(rarity(count));
+            names.push(name);
+        }
+        Vocabulary::from_names(self.spec, self.lexicon, names, idf)
     }
 }
 
 impl Vocabulary {
-    fn from_names(spec: FeatureSpec, lexicon: Lexicon, names: Vec<String>) -> Vocabulary {
+    fn from_names(
+        spec: FeatureSpec,
+        lexicon: Lexicon,
+        names: Vec<String>,
+        idf: Vec<f32>,
+    ) -> Vocabulary {
         let size = (names.len() * 2).next_power_of_two().max(16);
-        let mut slots = vec![(0, 0); size];
+        let mut slots = vec![Slot::default(); size];
         let mask = size - 1;
         for (id, name) in names.iter().enumerate().skip(1) {
             let Some(key) = key_of(name) else { continue };
             let mut at = home(key, mask);
             // Two names with one 64-bit key: the more frequent one keeps it.
-            while slots[at].1 != 0 && slots[at].0 != key {
+            while slots[at].id != 0 && slots[at].key != key {
                 at = (at + 1) & mask;
             }
-            if slots[at].1 == 0 {
-                slots[at] = (key, id as u32);
+            if slots[at].id == 0 {
+                slots[at] = Slot {
+                    key,
+                    id: id as u32,
+                    idf: idf[id],
+                };
             }
         }
         Vocabulary {
             spec,
             lexicon,
             names,
+            idf,
             slots,
             mask,
         }
@@ -128,6 +152,11 @@ impl Vocabulary {
         &self.lexicon
     }
 
+    /// Inverse document frequency by id, as a bundle keeps it.
+    pub fn idf(&self) -> &[f32] {
+        &self.idf
+    }
+
     /// Readable name of a feature, such as `w/退款`.
     pub fn name(&self, id: u32) -> &str {
         self.names.get(id as usize).map_or(UNKNOWN, String::as_str)
@@ -142,10 +171,11 @@ impl Vocabulary {
         out: &mut Features,
     ) {
         out.ids.clear();
+        out.weights.clear();
         out.signals.clear();
         if self.spec.signals {
             let known = signals.iter().filter_map(|s| self.find(signal_key(*s)));
-            out.signals.extend(known);
+            out.signals.extend(known.map(|slot| slot.id));
         }
         out.spans.clear();
         scratch.keys.clear();
@@ -157,12 +187,28 @@ impl Vocabulary {
                 keys.push((key, first, end))
             });
         out.n_seen = keys.len() as u32;
+        scratch.times.resize(self.names.len(), 0);
+        let mut square = 0.0;
         for &(key, first, end) in keys.iter() {
-            if let Some(id) = self.find(key) {
-                out.ids.push(id);
+            if let Some(slot) = self.find(key) {
+                let times = &mut scratch.times[slot.id as usize];
+                let before = frequency(*times);
+                *times = times.saturating_add(1);
+                let now = frequency(*times);
+                out.ids.push(slot.id);
+                out.weights.push((now - before) * slot.idf);
+                square += (now * now - before * before) * slot.idf * slot.idf;
                 out.spans.push(scratch.folded.within_words(first, end));
             }
         }
+        for id in &out.ids {
+            scratch.times[*id as usize] = 0;
+        }
+        out.scale = if square > 0.0 {
+            1.0 / square.sqrt()
+        } else {
+            0.0
+        };
         out.words.clear();
         out.words.extend_from_slice(scratch.folded.words());
         out.n_chars = scratch.folded.n_chars() as u32;
@@ -175,15 +221,15 @@ impl Vocabulary {
     }
 
     #[inline(always)]
-    fn find(&self, key: u64) -> Option<u32> {
+    fn find(&self, key: u64) -> Option<Slot> {
         let mut at = home(key, self.mask);
         loop {
-            let (found, id) = self.slots[at];
-            if id == 0 {
+            let slot = self.slots[at];
+            if slot.id == 0 {
                 return None;
             }
-            if found == key {
-                return Some(id);
+            if slot.key == key {
+                return Some(slot);
             }
             at = (at + 1) & self.mask;
         }
@@ -212,6 +258,7 @@ impl Vocabulary {
         json: &[u8],
         spec: FeatureSpec,
         lexicon: Lexicon,
+        idf: Vec<f32>,
     ) -> Result<Vocabulary, String> {
         let tokenizer = Tokenizer::from_bytes(json).map_err(|e| e.to_string())?;
         let vocab = tokenizer.get_vocab(true);
@@ -228,7 +275,14 @@ impl Vocabulary {
         if names.first().map(String::as_str) != Some(UNKNOWN) {
             return Err(format!("id 0 is not {UNKNOWN}"));
         }
-        Ok(Vocabulary::from_names(spec, lexicon, names))
+        if idf.len() != names.len() || idf.iter().any(|v| !v.is_finite()) {
+            return Err(format!(
+                "{} weights for {} features",
+                idf.len(),
+                names.len()
+            ));
+        }
+        Ok(Vocabulary::from_names(spec, lexicon, names, idf))
     }
 }
 
@@ -237,6 +291,18 @@ impl Vocabulary {
 pub struct Scratch {
     folded: Folded,
     keys: Vec<(u64, u32, u32)>,
+    /// How often each id stood in the text so far; all 0 between texts.
+    times: Vec<u16>,
+}
+
+/// `1 + ln n`: the tenth time says little more than the ninth.
+#[inline(always)]
+fn frequency(times: u16) -> f32 {
+    match times {
+        0 => 0.0,
+        1 => 1.0,
+        n => 1.0 + f32::from(n).ln(),
+    }
 }
 
 #[inline(always)]

@@ -197,7 +197,7 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
         .zip(&targets)
         .filter(|((split, _), _)| **split == Split::Train)
         .map(|((_, features), targets)| Example {
-            ids: features.ids().to_vec(),
+            words: features.totals(),
             signals: features.signals().to_vec(),
             targets: targets.clone(),
         })

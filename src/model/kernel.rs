@@ -37,16 +37,11 @@ impl Network {
     /// Logits of one text.
     pub fn forward(&self, features: &Features, out: &mut Activations) {
         let (dim, hidden) = (self.spec.dim, self.spec.hidden);
-        let ids = features.ids();
         out.inner.clear();
         out.inner.resize(self.spec.inner(), 0.0);
         let (pooled, upper) = out.inner.split_at_mut(dim);
-        pool(&self.table, dim, ids, pooled);
-        out.scale = if ids.is_empty() {
-            0.0
-        } else {
-            1.0 / (ids.len() as f32).sqrt()
-        };
+        pool(&self.table, dim, features, pooled);
+        out.scale = features.scale();
         for value in pooled.iter_mut() {
             *value *= out.scale;
         }
@@ -171,42 +166,43 @@ fn shares_plain(
     gradient: &[f32],
     per_char: &mut [f32],
 ) {
-    for (&id, &(first, end)) in features.ids().iter().zip(features.spans()) {
+    let places = features.weights().iter().zip(features.spans());
+    for (&id, (&weight, &(first, end))) in features.ids().iter().zip(places) {
         let row = &table[id as usize * dim..][..dim];
-        let share = dot(row, gradient) / (end - first) as f32;
+        let share = weight * dot(row, gradient) / (end - first) as f32;
         per_char[first as usize] += share;
         per_char[end as usize] -= share;
     }
 }
 
-/// `out = sum of the rows`, in text order.
-fn pool(table: &[f32], dim: usize, ids: &[u32], out: &mut [f32]) {
+/// `out = weighted sum of the rows`, in text order.
+fn pool(table: &[f32], dim: usize, features: &Features, out: &mut [f32]) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the CPU has AVX2; the function asks for nothing else.
-        return unsafe { pool_avx2(table, dim, ids, out) };
+        return unsafe { pool_avx2(table, dim, features, out) };
     }
-    pool_plain(table, dim, ids, out);
+    pool_plain(table, dim, features, out);
 }
 
 /// The same arithmetic, compiled for wider registers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn pool_avx2(table: &[f32], dim: usize, ids: &[u32], out: &mut [f32]) {
-    pool_plain(table, dim, ids, out);
+fn pool_avx2(table: &[f32], dim: usize, features: &Features, out: &mut [f32]) {
+    pool_plain(table, dim, features, out);
 }
 
 /// A loop of its own for the usual widths.
 #[inline(always)]
-fn pool_plain(table: &[f32], dim: usize, ids: &[u32], out: &mut [f32]) {
+fn pool_plain(table: &[f32], dim: usize, features: &Features, out: &mut [f32]) {
     match dim {
-        32 => pool_fixed::<32>(table, ids, out),
-        64 => pool_fixed::<64>(table, ids, out),
+        32 => pool_fixed::<32>(table, features, out),
+        64 => pool_fixed::<64>(table, features, out),
         _ => {
-            for &id in ids {
+            for (&id, &weight) in features.ids().iter().zip(features.weights()) {
                 let row = &table[id as usize * dim..][..dim];
                 for (o, v) in out.iter_mut().zip(row) {
-                    *o += v;
+                    *o += weight * v;
                 }
             }
         }
@@ -214,12 +210,12 @@ fn pool_plain(table: &[f32], dim: usize, ids: &[u32], out: &mut [f32]) {
 }
 
 #[inline(always)]
-fn pool_fixed<const DIM: usize>(table: &[f32], ids: &[u32], out: &mut [f32]) {
+fn pool_fixed<const DIM: usize>(table: &[f32], features: &Features, out: &mut [f32]) {
     let mut sum = [0.0f32; DIM];
-    for &id in ids {
+    for (&id, &weight) in features.ids().iter().zip(features.weights()) {
         let row = &table[id as usize * DIM..][..DIM];
         for (s, v) in sum.iter_mut().zip(row) {
-            *s += v;
+            *s += weight * v;
         }
     }
     out.copy_from_slice(&sum);

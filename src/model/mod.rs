@@ -8,7 +8,7 @@ mod kernel;
 mod network;
 mod seed;
 
-pub use fit::{Example, FitOptions, Progress, Target, fit};
+pub use fit::{Example, FitOptions, Progress, RowStep, Target, fit};
 pub use kernel::{Activations, Contributions};
 pub use network::{HeadKind, HeadSpec, Network, NetworkSpec};
 pub use seed::Seed;

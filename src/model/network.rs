@@ -1,12 +1,13 @@
 //! The network's shape and weights, and its forward pass in candle tensors.
 //!
-//! `pooled = sum of rows / sqrt(n) + sum of signal rows`, `hidden = relu(pooled · W1 + b1)`, `logits = [pooled, hidden] · W2 + b2`.
+//! `pooled = weighted sum of rows (weights of length one) + sum of signal rows`, `hidden = relu(pooled · W1 + b1)`, `logits = [pooled, hidden] · W2 + b2`.
 
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::features::Features;
 use crate::model::Seed;
 
 /// Whether one or any number of labels hold.
@@ -241,22 +242,28 @@ impl Network {
         })
     }
 
-    /// Logits `[n, n_outputs]` of a batch of (ids, signals), all in candle tensors: the reference for the kernel.
-    pub fn forward_tensors(&self, batch: &[(&[u32], &[u32])]) -> Result<Tensor> {
+    /// Logits `[n, n_outputs]` of a batch, all in candle tensors: the reference for the kernel.
+    pub fn forward_tensors(&self, batch: &[Features]) -> Result<Tensor> {
         let device = Device::Cpu;
         let dim = self.spec.dim;
         let table = Tensor::from_slice(&self.table, (self.spec.n_features, dim), &device)?;
         let rows = batch
             .iter()
-            .map(|(ids, signals)| {
-                let sum = |ids: &[u32]| {
+            .map(|features| {
+                let sum = |ids: &[u32], weights: &[f32]| {
                     if ids.is_empty() {
                         return Tensor::zeros((1, dim), DType::F32, &device);
                     }
                     let rows = Tensor::from_slice(ids, ids.len(), &device)?;
-                    table.index_select(&rows, 0)?.sum_keepdim(0)
+                    let weights = Tensor::from_slice(weights, (ids.len(), 1), &device)?;
+                    table
+                        .index_select(&rows, 0)?
+                        .broadcast_mul(&weights)?
+                        .sum_keepdim(0)
                 };
-                (sum(ids)? / (ids.len().max(1) as f64).sqrt())? + sum(signals)?
+                let words = sum(features.ids(), features.weights())?;
+                let signals = features.signals();
+                (words * f64::from(features.scale()))? + sum(signals, &vec![1.0; signals.len()])?
             })
             .collect::<Result<Vec<_>>>()?;
         let pooled = Tensor::cat(&rows, 0)?;

@@ -44,10 +44,9 @@ fn the_kernel_equals_the_tensors() {
     let (tables, bundle) = default_bundle();
     let mut features = sample_features(&tables, &bundle);
     features.push(Features::default());
-    let ids: Vec<(&[u32], &[u32])> = features.iter().map(|f| (f.ids(), f.signals())).collect();
     let network = bundle.network();
     let tensors = network
-        .forward_tensors(&ids)
+        .forward_tensors(&features)
         .and_then(|t| t.to_vec2::<f32>())
         .expect("candle runs");
     let mut work = Activations::default();
