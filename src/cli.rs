@@ -215,6 +215,9 @@ struct FitArgs {
     /// Leave the signals of rules, demands, products and numbers out
     #[arg(long)]
     no_signals: bool,
+    /// Weigh rare features like frequent ones
+    #[arg(long)]
+    no_idf: bool,
     /// A feature must stand in at least this many texts
     #[arg(long, default_value_t = FeatureSpec::default().min_count)]
     min_count: u32,
@@ -256,6 +259,7 @@ impl FitArgs {
             char_ngram: self.char_ngram,
             lexicon: !self.no_lexicon,
             signals: !self.no_signals,
+            idf: !self.no_idf,
             min_count: self.min_count,
             max_features: self.max_features,
         };

@@ -19,6 +19,8 @@ pub struct FeatureSpec {
     pub lexicon: bool,
     /// Whether the signals of `cues` are features.
     pub signals: bool,
+    /// Whether rare features weigh more than frequent ones.
+    pub idf: bool,
     /// A feature must stand in at least this many training texts.
     pub min_count: u32,
     /// At most this many features are kept, the most frequent first.
@@ -32,6 +34,7 @@ impl Default for FeatureSpec {
             char_ngram: 2,
             lexicon: true,
             signals: true,
+            idf: true,
             min_count: 2,
             max_features: 400_000,
         }

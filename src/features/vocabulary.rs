@@ -89,7 +89,10 @@ impl VocabularyFit {
         kept.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         kept.truncate(self.spec.max_features);
         let n = f64::from(self.n_texts) + 1.0;
-        let rarity = |count: u32| ((n / (f64::from(count) + 1.0)).ln() + 1.0) as f32;
+        let rarity = |count: u32| match self.spec.idf {
+            true => ((n / (f64::from(count) + 1.0)).ln() + 1.0) as f32,
+            false => 1.0,
+        };
         let mut idf = vec![0.0];
         let mut names = vec![UNKNOWN.to_owned()];
         for (count, name) in kept {

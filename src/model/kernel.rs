@@ -198,6 +198,7 @@ fn pool_plain(table: &[f32], dim: usize, features: &Features, out: &mut [f32]) {
     match dim {
         32 => pool_fixed::<32>(table, features, out),
         64 => pool_fixed::<64>(table, features, out),
+        128 => pool_fixed::<128>(table, features, out),
         _ => {
             for (&id, &weight) in features.ids().iter().zip(features.weights()) {
                 let row = &table[id as usize * dim..][..dim];
