@@ -232,8 +232,8 @@ impl FitArgs {
         if self.dim == 0 || !self.dim.is_multiple_of(8) || self.dim > 1024 {
             return wrong("--dim: a multiple of 8 up to 1024");
         }
-        if self.hidden > 4096 {
-            return wrong("--hidden: at most 4096");
+        if !self.hidden.is_multiple_of(8) || self.hidden > 4096 {
+            return wrong("--hidden: a multiple of 8 up to 4096, or 0");
         }
         if self.members == 0 || self.members > 16 {
             return wrong("--members: 1 to 16");

@@ -407,7 +407,7 @@ impl Writer {
             }
             ',' if digit_last && digit_next => ',',
             ',' => '，',
-            ':' if (digit_last && digit_next) || next == Some('/') => ':',
+            ':' if digit_last && digit_next => ':',
             ':' => '：',
             _ if p.count > 1 => '…',
             _ if is_cjk(self.last)
