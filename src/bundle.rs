@@ -145,14 +145,15 @@ impl Bundle {
             checked.insert(name, bytes);
         }
         let damaged = |name: &str, e: String| refuse(format!("{name} is damaged ({e})"), AGAIN);
-        let source = String::from_utf8_lossy(&checked[LEXICON]);
+        let text = |name: &str| {
+            String::from_utf8(checked[name].clone()).map_err(|e| damaged(name, e.to_string()))
+        };
+        let dictionary = text(DICTIONARY)?;
         let mut faults = Vec::new();
-        let lexicon = Lexicon::parse(&source, &dir.join(LEXICON), &mut faults);
+        let lexicon = Lexicon::parse(&text(LEXICON)?, &dir.join(LEXICON), &mut faults);
         if let Some(fault) = faults.first() {
             return Err(damaged(LEXICON, fault.to_string()));
         }
-        let dictionary = String::from_utf8(checked[DICTIONARY].clone())
-            .map_err(|e| damaged(DICTIONARY, e.to_string()))?;
         let calibration: Calibration = serde_json::from_slice(&checked[CALIBRATION])
             .map_err(|e| damaged(CALIBRATION, e.to_string()))?;
         let mut tensors = candle_core::safetensors::load_buffer(&checked[WEIGHTS], &Device::Cpu)

@@ -291,7 +291,7 @@ struct EvaluateArgs {
     head: Vec<HeadColumn>,
     /// Only the rows of one split of voices.toml
     #[arg(long, value_enum)]
-    split: Option<jobs::train::Split>,
+    split: Option<jobs::Split>,
     /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,

@@ -31,6 +31,22 @@ impl Fault {
             mend: mend.into(),
         }
     }
+
+    /// What the TOML reader says about `source`, the text of `path`, with the line it means.
+    pub fn toml(
+        path: impl Into<PathBuf>,
+        source: &str,
+        error: &toml::de::Error,
+        mend: impl Into<String>,
+    ) -> Self {
+        let line = error.span().map_or(0, |s| line_of(source, s.start));
+        Fault::new(path, line, error.message().replace('\n', ", "), mend)
+    }
+}
+
+/// The line, from 1, that byte `at` of `source` stands on.
+pub fn line_of(source: &str, at: usize) -> usize {
+    1 + source[..at.min(source.len())].matches('\n').count()
 }
 
 impl fmt::Display for Fault {

@@ -11,7 +11,7 @@ use crate::error::{Error, Fault, Result};
 use crate::features::Lexicon;
 use crate::reply::Templates;
 use crate::route::RoutingTable;
-use crate::source::ColumnNames;
+use crate::source::{ColumnNames, SourceOptions};
 use crate::taxonomy::{Taxonomy, head};
 
 /// The tables of one site.
@@ -81,9 +81,15 @@ impl Tables {
             }
         }
     }
-}
 
-impl Tables {
+    /// The user's options with the site's column names and the user's `--map` in them.
+    pub fn source_options(&self, given: &SourceOptions) -> Result<SourceOptions> {
+        let mut options = given.clone();
+        options.columns = self.columns.clone();
+        options.columns.map(&given.map)?;
+        Ok(options)
+    }
+
     /// What rules and facts say about one cleaned complaint.
     pub fn findings(&self, complaint: &Complaint, clean: &CleanText) -> Findings {
         let channel = complaint.channel.map(|c| &*self.taxonomy.channels[c].code);

@@ -2,7 +2,9 @@
 //! Law: the result hangs on the texts and their order alone; every pair names the earlier and the later text.
 //! Does not know meanings: a retelling in other words is no twin.
 
-use rustc_hash::FxHashMap;
+use std::hash::BuildHasher;
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 /// Length of a run in characters, marks and spaces not counted; chosen: shorter runs are common phrases.
 const RUN_CHARS: usize = 12;
@@ -69,14 +71,9 @@ fn runs(text: &str) -> Vec<u64> {
     if letters.is_empty() {
         return Vec::new();
     }
-    let hash = |run: &[char]| {
-        run.iter().fold(0x9e37_79b9_7f4a_7c15u64, |key, c| {
-            (key.rotate_left(7) ^ u64::from(u32::from(*c))).wrapping_mul(0x9fb2_1c65_1e98_df25)
-        })
-    };
     let mut out: Vec<u64> = letters
         .windows(RUN_CHARS.min(letters.len()))
-        .map(hash)
+        .map(|run| FxBuildHasher.hash_one(run))
         .collect();
     out.sort_unstable();
     out.dedup();

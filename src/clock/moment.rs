@@ -65,11 +65,8 @@ impl Moment {
             self.at.date().at(23, 59, 59, 0)
         }
     }
-}
 
-/// `2026-03-01`, or `2026-03-01 14:05:09` where a time was given.
-impl Moment {
-    /// Appends what `Display` shows: rows and sheets hold a dozen dates each.
+    /// Appends what `Display` shows, without the formatting machinery: a row and its sheet hold a dozen dates.
     pub fn write_to(&self, out: &mut String) {
         let (d, t) = (self.at.date(), self.at.time());
         let year = d.year().unsigned_abs();
@@ -88,6 +85,7 @@ impl Moment {
     }
 }
 
+/// `2026-03-01`, or `2026-03-01 14:05:09` where a time was given.
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::with_capacity(19);

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::facts::Facts;
 use super::scope::Scope;
-use crate::error::Fault;
+use crate::error::{Fault, line_of};
 
 /// One rule: what must stand in the text, and what follows.
 #[derive(Debug, Clone)]
@@ -202,14 +202,8 @@ pub(super) fn load_file<T: for<'de> Deserialize<'de>>(
     match toml::from_str(&text) {
         Ok(value) => Some(value),
         Err(e) => {
-            let line = e.span().map_or(0, |s| line_of(&text, s.start));
-            let what = e.message().replace('\n', ", ");
-            faults.push(Fault::new(path, line, what, "mend the entry"));
+            faults.push(Fault::toml(path, &text, &e, "mend the entry"));
             None
         }
     }
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    1 + text[..at.min(text.len())].matches('\n').count()
 }

@@ -219,12 +219,14 @@ impl Decider {
         calibration: &Calibration,
         findings: &Findings,
     ) -> Decision {
-        let single = |place: &HeadPlace| {
-            let calibration = &calibration.heads[place.head];
+        let probs = |place: &HeadPlace| {
             let own = &logits[place.first..place.first + place.labels.len()];
-            let probs = softmax(own, calibration.temperature);
+            softmax(own, calibration.heads[place.head].temperature)
+        };
+        let single = |place: &HeadPlace, probs: &[f32]| {
+            let calibration = &calibration.heads[place.head];
             let mut ranked: Vec<Ranked> = Vec::with_capacity(4);
-            for (&label, &prob) in place.labels.iter().zip(&probs) {
+            for (&label, &prob) in place.labels.iter().zip(probs) {
                 // Ties keep the order of the labels.
                 let at = ranked.partition_point(|r| r.prob >= prob);
                 if at < 3 {
@@ -242,10 +244,11 @@ impl Decider {
             };
             HeadDecision { ranked, band }
         };
+        let level_probs = probs(&self.urgency);
         let (mut type_, reason, urgency) = (
-            single(&self.type_),
-            single(&self.reason),
-            single(&self.urgency),
+            single(&self.type_, &probs(&self.type_)),
+            single(&self.reason, &probs(&self.reason)),
+            single(&self.urgency, &level_probs),
         );
         let unknown = known_share < calibration.min_known_share;
         if unknown {
@@ -267,7 +270,7 @@ impl Decider {
             .min()
             .map(|(level, i)| (level, Raised::Rule(i)));
         // A rule is the better ground: caution counts only where it reaches higher.
-        let raised = [by_rule, self.caution(logits, calibration)]
+        let raised = [by_rule, self.caution(&level_probs)]
             .into_iter()
             .flatten()
             .min_by_key(|(level, _)| *level)
@@ -284,25 +287,13 @@ impl Decider {
         }
     }
 
-    /// The highest level that is probable enough not to be passed over.
-    fn caution(&self, logits: &[f32], calibration: &Calibration) -> Option<(usize, Raised)> {
+    /// The highest level that is probable enough, together with those above it, not to be passed over.
+    fn caution(&self, level_probs: &[f32]) -> Option<(usize, Raised)> {
         self.cautions.iter().find_map(|&(level, limit)| {
-            let prob = self.prob_of_level(level, logits, calibration);
+            let own = self.urgency.labels.iter().zip(level_probs);
+            let prob = own.filter(|(l, _)| **l <= level).map(|(_, p)| p).sum();
             (prob >= limit).then_some((level, Raised::Caution(prob)))
         })
-    }
-
-    /// Calibrated probability of `level` (index into `Taxonomy::levels`) or a higher one.
-    pub fn prob_of_level(&self, level: usize, logits: &[f32], calibration: &Calibration) -> f32 {
-        let place = &self.urgency;
-        let own = &logits[place.first..place.first + place.labels.len()];
-        let probs = softmax(own, calibration.heads[place.head].temperature);
-        let high = place
-            .labels
-            .iter()
-            .zip(&probs)
-            .filter(|(l, _)| **l <= level);
-        high.map(|(_, p)| p).sum()
     }
 
     fn flags(

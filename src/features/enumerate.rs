@@ -191,13 +191,7 @@ impl Folded {
 
 /// Key of a signal's feature.
 pub(super) fn signal_key(signal: Signal<'_>) -> u64 {
-    let first = step(SIGNAL_SEED, signal.kind as u32);
-    finish(
-        signal
-            .name
-            .chars()
-            .fold(first, |key, c| step(key, c as u32)),
-    )
+    finish(text_key(step(SIGNAL_SEED, signal.kind as u32), signal.name))
 }
 
 /// Vocabulary name of a signal's feature: `r/fraud.recent`.
@@ -207,24 +201,16 @@ pub(super) fn signal_name(signal: Signal<'_>) -> String {
 
 /// The key of a feature from its vocabulary name; the inverse of `Folded::name`.
 pub(super) fn key_of(name: &str) -> Option<u64> {
-    let word = |s: &str| s.chars().fold(WORD_SEED, |key, c| step(key, c as u32));
+    let word = |s: &str| text_key(WORD_SEED, s);
     match name.get(..2)? {
         "w/" => Some(finish(word(&name[2..]))),
-        "c/" => Some(finish(
-            name[2..]
-                .chars()
-                .fold(CHARS_SEED, |key, c| step(key, c as u32)),
-        )),
-        "x/" => Some(finish(
-            name[2..]
-                .chars()
-                .fold(CONCEPT_SEED, |key, c| step(key, c as u32)),
-        )),
+        "c/" => Some(finish(text_key(CHARS_SEED, &name[2..]))),
         "b/" => {
             let (left, right) = name[2..].split_once(' ')?;
             let key = step(word(left) ^ BIGRAM_SEED, 0xffff) ^ word(right).rotate_left(23);
             Some(finish(key))
         }
+        // Concepts (`x/`) are named like signals.
         _ => {
             let (kind, name) = name.split_once('/')?;
             let kind = kind.chars().next()?;
@@ -250,6 +236,10 @@ pub(super) const CONCEPT_SEED: u64 = 0x27d4_eb2f_1656_67c5;
 #[inline(always)]
 pub(super) fn step(key: u64, c: u32) -> u64 {
     (key.rotate_left(7) ^ u64::from(c)).wrapping_mul(0x9fb2_1c65_1e98_df25)
+}
+
+fn text_key(seed: u64, text: &str) -> u64 {
+    text.chars().fold(seed, |key, c| step(key, c as u32))
 }
 
 #[inline(always)]

@@ -12,6 +12,9 @@ use crate::error::Fault;
 /// Distinct words of one concept that still count: one, two, three and more.
 pub(super) const MOST: usize = 3;
 
+/// How an entry is written.
+const ENTRY: &str = "write \"concept\" = \"word word …\"";
+
 /// Concepts and their words, as a trie of hashed prefixes over folded characters.
 #[derive(Debug, Clone, Default)]
 pub struct Lexicon {
@@ -34,15 +37,7 @@ impl Lexicon {
     /// Reads `concept = "word word …"` lines; `path` is named in faults.
     pub fn parse(source: &str, path: &Path, faults: &mut Vec<Fault>) -> Lexicon {
         let table: BTreeMap<String, String> = toml::from_str(source).unwrap_or_else(|e| {
-            let line = e
-                .span()
-                .map_or(0, |s| 1 + source[..s.start].matches('\n').count());
-            faults.push(Fault::new(
-                path,
-                line,
-                e.message().to_owned(),
-                "write \"concept\" = \"word word …\"",
-            ));
+            faults.push(Fault::toml(path, source, &e, ENTRY));
             BTreeMap::new()
         });
         let mut lexicon = Lexicon {
@@ -55,7 +50,7 @@ impl Lexicon {
                     path,
                     0,
                     format!("concept `{name}` has a space in its name, or no words"),
-                    "write \"concept\" = \"word word …\"",
+                    ENTRY,
                 ));
                 continue;
             }

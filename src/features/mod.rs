@@ -40,6 +40,15 @@ impl WordSpan {
     }
 }
 
+/// The factor that brings weights with this sum of squares to length one; 0 where there are none.
+pub(crate) fn unit_scale(square: f32) -> f32 {
+    if square > 0.0 {
+        1.0 / square.sqrt()
+    } else {
+        0.0
+    }
+}
+
 impl Features {
     /// Ids in `0..vocabulary.len()`, one per occurrence, in text order.
     pub fn ids(&self) -> &[u32] {

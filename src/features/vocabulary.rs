@@ -6,7 +6,7 @@ use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::{Tokenizer, pre_tokenizers::whitespace::WhitespaceSplit};
 
 use super::enumerate::{FeatureSpec, Folded, key_of, signal_key, signal_name};
-use super::{Features, Lexicon};
+use super::{Features, Lexicon, unit_scale};
 use crate::cues::Signal;
 use crate::segment::Segments;
 
@@ -28,6 +28,7 @@ pub struct Vocabulary {
 struct Slot {
     key: u64,
     id: u32,
+    /// As in `Vocabulary::idf`: here it comes with the lookup.
     idf: f32,
 }
 
@@ -207,11 +208,7 @@ impl Vocabulary {
         for id in &out.ids {
             scratch.times[*id as usize] = 0;
         }
-        out.scale = if square > 0.0 {
-            1.0 / square.sqrt()
-        } else {
-            0.0
-        };
+        out.scale = unit_scale(square);
         out.words.clear();
         out.words.extend_from_slice(scratch.folded.words());
         out.n_chars = scratch.folded.n_chars() as u32;

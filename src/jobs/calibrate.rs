@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use crate::clean::CleanText;
-use crate::complaint::Complaint;
+use crate::cues::Findings;
 use crate::decide::{
     Calibration, Caution, Doubt, HeadCalibration, LabelledLogits, Precision, fit_head,
 };
@@ -22,8 +21,7 @@ pub(super) type HeadFigures = BTreeMap<String, BTreeMap<String, f64>>;
 /// All labelled rows, and which of them were held out.
 pub(super) struct HeldOut<'a> {
     pub indices: &'a [usize],
-    pub rows: &'a [Complaint],
-    pub cleaned: &'a [CleanText],
+    pub findings: &'a [Findings],
     pub features: &'a [Features],
     /// By row and head.
     pub targets: &'a [Vec<Option<Target>>],
@@ -110,7 +108,7 @@ impl HeldOut<'_> {
             .zip(logits)
             .filter_map(|(&i, logits)| match &self.targets[i][k] {
                 Some(Target::One(gold)) => {
-                    let by_rule = rule_level(tables, &self.rows[i], &self.cleaned[i]);
+                    let by_rule = rule_level(tables, &self.findings[i]);
                     Some((*gold as usize, fitted.probs(logits), by_rule))
                 }
                 _ => None,
@@ -170,8 +168,7 @@ fn scorecard(head: &HeadSpec, fitted: &HeadCalibration, rows: &[LabelledLogits])
 }
 
 /// The highest level that a rule gives, as an index; past the last one if none does.
-fn rule_level(tables: &Tables, row: &Complaint, clean: &CleanText) -> usize {
-    let findings = tables.findings(row, clean);
+fn rule_level(tables: &Tables, findings: &Findings) -> usize {
     let fired = findings.fired.iter().filter_map(|f| {
         let raises = tables.cues.rules()[f.rule as usize].raises.as_deref()?;
         tables.taxonomy.index(head::URGENCY, raises)

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use super::Outcome;
 use super::check::CheckOptions;
-use super::labelled::{self, HeadColumn};
-use super::train::{Split, Voices, heads_or_default, merged};
+use super::labelled::{self, HeadColumn, heads_or_default};
+use super::voices::{Split, Voices};
 use crate::complaint::Complaint;
 use crate::error::Result;
 use crate::tables::Tables;
@@ -28,18 +28,14 @@ const LISTED: usize = 20;
 pub(super) fn check(options: &CheckOptions, tables: &Tables) -> Result<Outcome> {
     let heads = heads_or_default(&[]);
     let voices = Voices::find(&options.inputs)?;
-    let mut source = options.source.clone();
-    source.columns = merged(tables, &options.source)?;
-    let mut columns = heads.clone();
-    columns.extend(voices.is_some().then(Voices::column));
-    source.labels = columns.iter().map(|h| h.column.clone()).collect();
-    let read = labelled::read(&options.inputs, &source, &tables.taxonomy)?;
+    let source = tables.source_options(&options.source)?;
+    let read = labelled::read(&options.inputs, &source, tables, &heads, voices.as_ref())?;
     let rows = &read.rows;
     let mut findings = Findings::default();
     label_findings(rows, &heads, tables, &mut findings);
     let splits: Vec<Option<Split>> = rows
         .iter()
-        .map(|r| voices.as_ref().map(|v| v.split(r, heads.len())).transpose())
+        .map(|r| voices.as_ref().map(|v| v.split(r)).transpose())
         .collect::<Result<_>>()?;
     let texts: Vec<String> = rows
         .par_iter()
@@ -47,7 +43,7 @@ pub(super) fn check(options: &CheckOptions, tables: &Tables) -> Result<Outcome> 
         .collect();
     twin_findings(rows, &texts, &splits, heads.len(), &mut findings);
     opening_findings(rows, &texts, &mut findings);
-    counts(rows, tables, voices.is_some().then_some(heads.len()));
+    counts(rows, &heads, tables, voices.is_some());
     println!();
     findings.print();
     println!(
@@ -192,7 +188,11 @@ fn opening_findings(rows: &[Complaint], texts: &[String], findings: &mut Finding
 }
 
 /// Tables of counts: level by type, genre and voice.
-fn counts(rows: &[Complaint], tables: &Tables, voice: Option<usize>) {
+fn counts(rows: &[Complaint], heads: &[HeadColumn], tables: &Tables, voices: bool) {
+    let label = |row: &Complaint, name: &str| {
+        let k = heads.iter().position(|h| h.head == name);
+        k.map_or("", |k| row.labels[k].trim()).to_owned()
+    };
     let levels = tables.taxonomy.codes(head::URGENCY);
     let genre = |row: &Complaint| {
         row.channel
@@ -205,7 +205,8 @@ fn counts(rows: &[Complaint], tables: &Tables, voice: Option<usize>) {
             let counts = by_key
                 .entry(key(row))
                 .or_insert_with(|| vec![0; levels.len()]);
-            if let Some(i) = levels.iter().position(|l| *l == row.labels[2].trim()) {
+            let level = label(row, head::URGENCY);
+            if let Some(i) = levels.iter().position(|l| *l == level) {
                 counts[i] += 1;
             }
         }
@@ -217,9 +218,9 @@ fn counts(rows: &[Complaint], tables: &Tables, voice: Option<usize>) {
             println!("| {key} | {} | {n} |", cells.join(" | "));
         }
     };
-    table("type", &|r| r.labels[0].trim().to_owned());
+    table("type", &|r| label(r, head::TYPE));
     table("genre", &genre);
-    if let Some(voice) = voice {
-        table("voice", &|r| r.labels[voice].trim().to_owned());
+    if voices {
+        table("voice", &|r| r.labels[heads.len()].trim().to_owned());
     }
 }

@@ -10,8 +10,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::Outcome;
-use super::labelled::{self, HeadColumn};
-use super::train::{Split, Voices, heads_or_default, merged};
+use super::labelled::{self, HeadColumn, heads_or_default};
+use super::voices::{Split, Voices};
 use crate::bundle::Bundle;
 use crate::complaint::Complaint;
 use crate::decide::Band;
@@ -106,17 +106,12 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
         })?),
         None => None,
     };
-    let mut source = options.source.clone();
-    source.columns = merged(&tables, &options.source)?;
-    source.labels = columns.iter().map(|c| c.column.clone()).collect();
-    if voices.is_some() {
-        source.labels.push(Voices::column().column);
-    }
-    let labelled = labelled::read(&options.inputs, &source, &tables.taxonomy)?;
+    let source = tables.source_options(&options.source)?;
+    let labelled = labelled::read(&options.inputs, &source, &tables, &columns, voices.as_ref())?;
     let mut rows = Vec::new();
     for row in labelled.rows {
         let keep = match (&voices, options.split) {
-            (Some(voices), Some(split)) => voices.split(&row, columns.len())? == split,
+            (Some(voices), Some(split)) => voices.split(&row)? == split,
             _ => true,
         };
         if keep {

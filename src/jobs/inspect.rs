@@ -76,8 +76,7 @@ fn bundle(path: &Path) -> Result<Outcome> {
 
 fn input(options: &InspectOptions) -> Result<Outcome> {
     let tables = Tables::load(&options.data)?;
-    let mut source_options = options.source.clone();
-    source_options.columns = super::train::merged(&tables, &options.source)?;
+    let source_options = tables.source_options(&options.source)?;
     let mut source = Source::open(&options.path, &source_options)?;
     let found = source.found().clone();
     println!(

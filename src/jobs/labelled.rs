@@ -1,13 +1,15 @@
-//! Labelled files in, rows with gold labels out: shared by `train` and `evaluate`.
+//! Labelled files in, rows with gold labels out: shared by `train`, `evaluate` and `check`.
 //! Law: a row whose label is not known is reported with its place, never dropped in silence.
 
 use std::path::{Path, PathBuf};
 
+use super::voices::{VOICE, Voices};
 use crate::complaint::Complaint;
 use crate::error::{Error, Fault, Result};
 use crate::model::{HeadKind, Target};
 use crate::source::{Source, SourceOptions};
-use crate::taxonomy::Taxonomy;
+use crate::tables::Tables;
+use crate::taxonomy::head;
 
 /// A label column and the head it teaches: `--head 类型=type`, or one name for both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,19 @@ impl std::str::FromStr for HeadColumn {
             head: head.trim().to_owned(),
         })
     }
+}
+
+/// The heads that `--head` names, or our four.
+pub(super) fn heads_or_default(heads: &[HeadColumn]) -> Vec<HeadColumn> {
+    if !heads.is_empty() {
+        return heads.to_vec();
+    }
+    [head::TYPE, head::REASON, head::URGENCY, head::FLAGS]
+        .map(|name| HeadColumn {
+            column: name.to_owned(),
+            head: name.to_owned(),
+        })
+        .to_vec()
 }
 
 /// Labelled rows, and how many records could not be read.
@@ -64,21 +79,28 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Reads all files; records that cannot be read are told on stderr.
+/// Reads all files with the labels of `heads`, and behind them the voice where voices are listed.
+///
+/// Records that cannot be read are told on stderr.
 pub(super) fn read(
     paths: &[PathBuf],
     options: &SourceOptions,
-    taxonomy: &Taxonomy,
+    tables: &Tables,
+    heads: &[HeadColumn],
+    voices: Option<&Voices>,
 ) -> Result<Labelled> {
+    let mut options = options.clone();
+    options.labels = heads.iter().map(|h| h.column.clone()).collect();
+    options.labels.extend(voices.map(|_| VOICE.to_owned()));
     let mut out = Labelled {
         rows: Vec::new(),
         rejected: 0,
     };
     for path in paths {
         for file in files(path)? {
-            let mut source = Source::open(&file, options)?;
+            let mut source = Source::open(&file, &options)?;
             loop {
-                let batch = source.next_batch(4096, taxonomy)?;
+                let batch = source.next_batch(4096, &tables.taxonomy)?;
                 if batch.is_empty() {
                     break;
                 }

@@ -11,8 +11,10 @@ pub mod triage;
 mod calibrate;
 mod corpus;
 mod labelled;
+mod voices;
 
 pub use labelled::HeadColumn;
+pub use voices::Split;
 
 /// How a job that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

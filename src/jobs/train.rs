@@ -2,14 +2,14 @@
 //! Law: calibration rows are never trained on, test rows are never touched; the same data and seed give the same bytes.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::calibrate::HeldOut;
-use super::labelled::{self, HeadColumn};
+use super::labelled::{self, HeadColumn, heads_or_default};
+use super::voices::{Split, Voices};
 use super::{Outcome, progress};
 use crate::bundle::{Bundle, FORMAT_VERSION, Manifest, cpu_class};
 use crate::clean::CleanText;
@@ -17,7 +17,7 @@ use crate::complaint::Complaint;
 use crate::cues::{Findings, Signal};
 use crate::decide::Precision;
 use crate::digest::hex;
-use crate::error::{Error, Fault, Result};
+use crate::error::{Error, Result};
 use crate::features::{FeatureSpec, Features, Vocabulary, VocabularyFit};
 use crate::model::{Example, FitOptions, HeadKind, HeadSpec, Target, fit};
 use crate::pipeline::Front;
@@ -43,93 +43,6 @@ pub struct TrainOptions {
     pub holdout: f64,
 }
 
-/// Which split a row belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    Train,
-    Calibration,
-    Test,
-}
-
-/// `voices.toml` beside the labelled files: who wrote what, and for which split.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Voices {
-    voice: BTreeMap<String, Voice>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Voice {
-    split: Split,
-    #[serde(rename = "brief")]
-    _brief: String,
-}
-
-/// Column that names the writer of a text.
-const VOICE: &str = "voice";
-
-impl Voices {
-    /// Reads `voices.toml` of the first input that is a folder with one.
-    pub(super) fn find(inputs: &[PathBuf]) -> Result<Option<Voices>> {
-        for input in inputs {
-            let path = input.join("voices.toml");
-            if path.is_file() {
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|e| Error::io(&path, "cannot be read", e))?;
-                let voices = toml::from_str(&text).map_err(|e| {
-                    let line = e
-                        .span()
-                        .map_or(0, |s| 1 + text[..s.start].matches('\n').count());
-                    Error::Config(vec![Fault::new(
-                        &path,
-                        line,
-                        e.message().to_owned(),
-                        "write [voice.NAME] with split and brief",
-                    )])
-                })?;
-                return Ok(Some(voices));
-            }
-        }
-        Ok(None)
-    }
-
-    pub(super) fn split(&self, row: &Complaint, column: usize) -> Result<Split> {
-        self.voice
-            .get(row.labels[column].trim())
-            .map(|v| v.split)
-            .ok_or_else(|| {
-                Error::Config(vec![Fault::new(
-                    Path::new(&*row.position.file),
-                    row.position.line as usize,
-                    "the voice is not listed in voices.toml",
-                    "list it there with its split",
-                )])
-            })
-    }
-
-    pub(super) fn column() -> HeadColumn {
-        HeadColumn {
-            column: VOICE.to_owned(),
-            head: VOICE.to_owned(),
-        }
-    }
-}
-
-/// The heads that `--head` names, or our four.
-pub(super) fn heads_or_default(heads: &[HeadColumn]) -> Vec<HeadColumn> {
-    if !heads.is_empty() {
-        return heads.to_vec();
-    }
-    [head::TYPE, head::REASON, head::URGENCY, head::FLAGS]
-        .map(|name| HeadColumn {
-            column: name.to_owned(),
-            head: name.to_owned(),
-        })
-        .to_vec()
-}
-
 pub fn run(options: &TrainOptions) -> Result<Outcome> {
     if options.out.exists() && !options.force {
         return Err(Error::Usage(format!(
@@ -143,14 +56,10 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     let tables = Tables::load(&options.data)?;
     let heads = heads_or_default(&options.heads);
     let voices = Voices::find(&options.inputs)?;
-    let mut source = options.source.clone();
-    source.columns = merged(&tables, &options.source)?;
-    let mut columns = heads.clone();
-    columns.extend(voices.is_some().then(Voices::column));
-    source.labels = columns.iter().map(|h| h.column.clone()).collect();
-    let labelled = labelled::read(&options.inputs, &source, &tables.taxonomy)?;
+    let source = tables.source_options(&options.source)?;
+    let labelled = labelled::read(&options.inputs, &source, &tables, &heads, voices.as_ref())?;
     let rows = labelled.rows;
-    let splits = split(&rows, voices.as_ref(), heads.len(), options.holdout)?;
+    let splits = split(&rows, voices.as_ref(), options.holdout)?;
     let count = |s: Split| splits.iter().filter(|x| **x == s).count();
     let (n_train, n_calibration) = (count(Split::Train), count(Split::Calibration));
     eprintln!(
@@ -224,8 +133,7 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
         .collect();
     let held = HeldOut {
         indices: &held,
-        rows: &rows,
-        cleaned: &cleaned,
+        findings: &findings,
         features: &features,
         targets: &targets,
     };
@@ -264,25 +172,10 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     })
 }
 
-/// The site's column names with the user's `--map`.
-pub(super) fn merged(
-    tables: &Tables,
-    source: &SourceOptions,
-) -> Result<crate::source::ColumnNames> {
-    let mut columns = tables.columns.clone();
-    columns.map(&source.map)?;
-    Ok(columns)
-}
-
-fn split(
-    rows: &[Complaint],
-    voices: Option<&Voices>,
-    voice_column: usize,
-    holdout: f64,
-) -> Result<Vec<Split>> {
+fn split(rows: &[Complaint], voices: Option<&Voices>, holdout: f64) -> Result<Vec<Split>> {
     rows.iter()
         .map(|row| match voices {
-            Some(voices) => voices.split(row, voice_column),
+            Some(voices) => voices.split(row),
             None => {
                 // By the text alone: a row keeps its split when others come and go.
                 let digest = Sha256::digest(row.text.as_bytes());

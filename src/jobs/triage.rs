@@ -124,9 +124,7 @@ pub fn run(options: &TriageOptions) -> Result<Outcome> {
 
 /// As `run`, with tables and bundle already loaded.
 pub fn run_with(triage: &Triage, given: &TriageOptions) -> Result<Outcome> {
-    let mut source = given.source.clone();
-    source.columns = triage.tables.columns.clone();
-    source.columns.map(&source.map)?;
+    let source = triage.tables.source_options(&given.source)?;
     let options = &Job { given, source };
     match &given.out {
         Some(out) => to_folder(triage, options, out),

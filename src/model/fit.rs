@@ -1,13 +1,15 @@
-//! Training: labelled id lists in, `Network` out.
+//! Training: labelled features in, `Network` out.
 //!
 //! Rows are pooled by hand, the pooled batch becomes a candle variable, candle runs and differentiates the heads,
-//! and only the rows that a batch touched are updated (Adam with lazy moments; Kingma and Ba 2015).
+//! and only the rows that a batch touched are moved (`step`).
 //! Law: sums run in a fixed order, so threads do not change a bit.
 
 use candle_core::{Device, Result, Tensor, Var};
 use rayon::prelude::*;
 
+use crate::features::unit_scale;
 use crate::model::network::HeadTensors;
+use crate::model::step::{Adam, Dense, Pair, RowStep, Rows};
 use crate::model::{HeadKind, HeadSpec, Network, NetworkSpec, Seed};
 
 /// One labelled text.
@@ -27,21 +29,6 @@ pub enum Target {
     One(u32),
     Any(Vec<u32>),
 }
-
-/// How the rows of the table learn; everything else learns by Adam.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum RowStep {
-    /// Plain gradient steps: a rare feature moves as little as its evidence is worth.
-    Plain,
-    /// Adam with moments of its own for each row: a rare feature moves as far as a frequent one.
-    Adam,
-}
-
-/// Step of the rows over that of Adam, chosen on the development voices among 100, 200, 400, 1000 and 4000.
-const PLAIN_RATE: f32 = 400.0;
 
 /// Numbers of training; the defaults were chosen on a development split, see docs/model.md.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -89,10 +76,6 @@ impl Default for FitOptions {
 
 /// Told once an epoch: epochs done, epochs of all members, mean loss.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize, f64);
-
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
-const EPSILON: f32 = 1e-8;
 
 /// Trains a network over `n_features` rows; the result is rounded to what a bundle stores.
 pub fn fit(
@@ -154,13 +137,10 @@ fn fit_member(
                 .map(|&i| {
                     let mut seed = epoch_seed.child(1 + u64::from(i));
                     let example = &examples[i as usize];
-                    let mut left = example.signals.clone();
                     let words = thin(&example.words, options.dropout, &mut seed);
-                    left.retain(|_| seed.unit() >= options.dropout);
-                    Kept {
-                        words,
-                        signals: left,
-                    }
+                    let mut signals = example.signals.clone();
+                    signals.retain(|_| seed.unit() >= options.dropout);
+                    Kept { words, signals }
                 })
                 .collect();
             let targets: Vec<&[Option<Target>]> = batch
@@ -192,63 +172,6 @@ fn thin(words: &[(u32, f32)], dropout: f32, seed: &mut Seed) -> Vec<(u32, f32)> 
         words.to_vec()
     } else {
         kept
-    }
-}
-
-/// A dense variable with its Adam moments.
-struct Dense {
-    var: Var,
-    first: Vec<f32>,
-    second: Vec<f32>,
-}
-
-impl Dense {
-    fn new(values: &[f32], shape: &[usize]) -> Result<Dense> {
-        Ok(Dense {
-            var: Var::from_slice(values, shape, &Device::Cpu)?,
-            first: vec![0.0; values.len()],
-            second: vec![0.0; values.len()],
-        })
-    }
-
-    fn values(&self) -> Result<Vec<f32>> {
-        self.var.flatten_all()?.to_vec1()
-    }
-
-    fn update(&mut self, gradient: &Tensor, adam: &Adam) -> Result<()> {
-        let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
-        let mut values = self.values()?;
-        adam.update(&mut values, &gradient, &mut self.first, &mut self.second);
-        self.var
-            .set(&Tensor::from_vec(values, self.var.shape(), &Device::Cpu)?)
-    }
-}
-
-/// One step's rates.
-struct Adam {
-    rate: f32,
-    decay: f32,
-    correction1: f32,
-    correction2: f32,
-}
-
-impl Adam {
-    fn new(rate: f64, decay: f64, step: usize) -> Adam {
-        Adam {
-            rate: rate as f32,
-            decay: (rate * decay) as f32,
-            correction1: 1.0 - BETA1.powi(step as i32),
-            correction2: 1.0 - BETA2.powi(step as i32),
-        }
-    }
-
-    fn update(&self, values: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
-        for (((v, &g), m), s) in values.iter_mut().zip(gradient).zip(first).zip(second) {
-            *m = BETA1 * *m + (1.0 - BETA1) * g;
-            *s = BETA2 * *s + (1.0 - BETA2) * g * g;
-            let step = (*m / self.correction1) / ((*s / self.correction2).sqrt() + EPSILON);
-            *v -= self.rate * step + self.decay * *v;
-        }
     }
 }
 
@@ -293,11 +216,7 @@ impl Trainer {
             .iter()
             .map(|k| {
                 let square: f32 = k.words.iter().map(|(_, w)| w * w).sum();
-                if square > 0.0 {
-                    1.0 / square.sqrt()
-                } else {
-                    0.0
-                }
+                unit_scale(square)
             })
             .collect();
         let table = &network.table;
@@ -350,29 +269,22 @@ impl Trainer {
             return Ok(value);
         };
         let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
-        let docs = || kept.iter().zip(0u32..);
-        let words: Vec<Pair> = docs()
-            .flat_map(|(k, doc)| {
-                let scale = scales[doc as usize];
-                k.words
-                    .iter()
-                    .map(move |&(row, w)| Pair::new(row, doc, w * scale))
-            })
-            .collect();
-        let signals: Vec<Pair> = docs()
-            .flat_map(|(k, doc)| k.signals.iter().map(move |&row| Pair::new(row, doc, 1.0)))
-            .collect();
-        for mut pairs in [words, signals] {
-            pairs.par_sort_unstable();
-            Rows {
-                dim,
-                base: 0,
-                table: &mut network.table,
-                first: &mut self.first,
-                second: &mut self.second,
-            }
-            .update(&pairs, &gradient, &adam);
+        let mut pairs: Vec<Pair> = Vec::new();
+        for ((k, &scale), doc) in kept.iter().zip(&scales).zip(0u32..) {
+            let words = k.words.iter().map(|&(row, w)| (row, w * scale));
+            let signals = k.signals.iter().map(|&row| (row, 1.0));
+            let all = words.chain(signals);
+            pairs.extend(all.map(|(row, weight)| Pair { row, doc, weight }));
         }
+        pairs.par_sort_unstable_by_key(|p| (p.row, p.doc));
+        Rows {
+            dim,
+            base: 0,
+            table: &mut network.table,
+            first: &mut self.first,
+            second: &mut self.second,
+        }
+        .update(&pairs, &gradient, &adam);
         Ok(value)
     }
 
@@ -382,106 +294,6 @@ impl Trainer {
         network.w2 = self.w2.values()?;
         network.b2 = self.b2.values()?;
         Ok(())
-    }
-}
-
-/// A row of the table that stands in a text, and with what weight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Pair {
-    row: u32,
-    doc: u32,
-    /// Bits, so that pairs have one order.
-    weight: u32,
-}
-
-impl Pair {
-    fn new(row: u32, doc: u32, weight: f32) -> Pair {
-        Pair {
-            row,
-            doc,
-            weight: weight.to_bits(),
-        }
-    }
-}
-
-/// A stretch of the table with its moments; splits at row borders so that threads never share a row.
-struct Rows<'a> {
-    dim: usize,
-    /// Row number of the stretch's first row.
-    base: usize,
-    table: &'a mut [f32],
-    first: &'a mut [f32],
-    second: &'a mut [f32],
-}
-
-impl Rows<'_> {
-    /// `pairs`: sorted; `gradient`: one row of `dim` per text.
-    fn update(self, pairs: &[Pair], gradient: &[f32], adam: &Adam) {
-        let middle = pairs.len() / 2;
-        let border = pairs.get(middle).map(|p| p.row);
-        let cut = border.map_or(0, |row| pairs.partition_point(|p| p.row < row));
-        if pairs.len() < 4096 || cut == 0 {
-            self.update_here(pairs, gradient, adam);
-            return;
-        }
-        let row = pairs[cut].row as usize;
-        let at = (row - self.base) * self.dim;
-        let (table_l, table_r) = self.table.split_at_mut(at);
-        // Plain steps keep no moments.
-        let kept = at.min(self.first.len());
-        let (first_l, first_r) = self.first.split_at_mut(kept);
-        let (second_l, second_r) = self.second.split_at_mut(kept);
-        let (dim, base) = (self.dim, self.base);
-        let left = Rows {
-            dim,
-            base,
-            table: table_l,
-            first: first_l,
-            second: second_l,
-        };
-        let right = Rows {
-            dim,
-            base: row,
-            table: table_r,
-            first: first_r,
-            second: second_r,
-        };
-        let (pairs_l, pairs_r) = pairs.split_at(cut);
-        rayon::join(
-            || left.update(pairs_l, gradient, adam),
-            || right.update(pairs_r, gradient, adam),
-        );
-    }
-
-    fn update_here(self, pairs: &[Pair], gradient: &[f32], adam: &Adam) {
-        let dim = self.dim;
-        let mut sum = vec![0.0f32; dim];
-        for run in pairs.chunk_by(|a, b| a.row == b.row) {
-            sum.fill(0.0);
-            for pair in run {
-                let weight = f32::from_bits(pair.weight);
-                for (s, g) in sum
-                    .iter_mut()
-                    .zip(&gradient[pair.doc as usize * dim..][..dim])
-                {
-                    *s += weight * g;
-                }
-            }
-            let at = (run[0].row as usize - self.base) * dim;
-            let row = &mut self.table[at..at + dim];
-            if self.first.is_empty() {
-                for (v, g) in row.iter_mut().zip(&sum) {
-                    *v -= PLAIN_RATE * adam.rate * g + adam.decay * *v;
-                }
-                continue;
-            }
-            adam.update(
-                row,
-                &sum,
-                &mut self.first[at..at + dim],
-                &mut self.second[at..at + dim],
-            );
-        }
     }
 }
 

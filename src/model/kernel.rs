@@ -114,21 +114,41 @@ impl Network {
     }
 }
 
-/// `out += x · w`, `w` row-major `[x.len(), width]`.
-fn add_product(x: &[f32], w: &[f32], width: usize, out: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the CPU has AVX2; the function asks for nothing else.
-        return unsafe { add_product_avx2(x, w, width, out) };
-    }
-    add_product_plain(x, w, width, out);
+/// Defines `$name` as `$plain`, which must be `inline(always)`, compiled for wider registers where the CPU has them:
+/// the same arithmetic in the same order.
+macro_rules! wide {
+    ($(#[$doc:meta])* $name:ident = $plain:ident($($arg:ident: $type:ty),*)) => {
+        $(#[$doc])*
+        fn $name($($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2")]
+                fn avx2($($arg: $type),*) {
+                    $plain($($arg),*);
+                }
+                if std::arch::is_x86_feature_detected!("avx2") {
+                    // SAFETY: the CPU has AVX2; the function asks for nothing else.
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            $plain($($arg),*);
+        }
+    };
 }
 
-/// The same arithmetic, compiled for wider registers.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn add_product_avx2(x: &[f32], w: &[f32], width: usize, out: &mut [f32]) {
-    add_product_plain(x, w, width, out);
+wide! {
+    /// `out += x · w`, `w` row-major `[x.len(), width]`.
+    add_product = add_product_plain(x: &[f32], w: &[f32], width: usize, out: &mut [f32])
+}
+wide! {
+    /// Adds each feature's share of the logit to the difference array over characters.
+    shares = shares_plain(
+        table: &[f32], dim: usize, features: &Features, gradient: &[f32], per_char: &mut [f32]
+    )
+}
+wide! {
+    /// `out = weighted sum of the rows`, in text order.
+    pool = pool_plain(table: &[f32], dim: usize, features: &Features, out: &mut [f32])
 }
 
 #[inline(always)]
@@ -157,29 +177,6 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum()
 }
 
-/// Adds each feature's share of the logit to the difference array over characters.
-fn shares(table: &[f32], dim: usize, features: &Features, gradient: &[f32], per_char: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the CPU has AVX2; the function asks for nothing else.
-        return unsafe { shares_avx2(table, dim, features, gradient, per_char) };
-    }
-    shares_plain(table, dim, features, gradient, per_char);
-}
-
-/// The same arithmetic, compiled for wider registers.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn shares_avx2(
-    table: &[f32],
-    dim: usize,
-    features: &Features,
-    gradient: &[f32],
-    per_char: &mut [f32],
-) {
-    shares_plain(table, dim, features, gradient, per_char);
-}
-
 #[inline(always)]
 fn shares_plain(
     table: &[f32],
@@ -195,23 +192,6 @@ fn shares_plain(
         per_char[first as usize] += share;
         per_char[end as usize] -= share;
     }
-}
-
-/// `out = weighted sum of the rows`, in text order.
-fn pool(table: &[f32], dim: usize, features: &Features, out: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the CPU has AVX2; the function asks for nothing else.
-        return unsafe { pool_avx2(table, dim, features, out) };
-    }
-    pool_plain(table, dim, features, out);
-}
-
-/// The same arithmetic, compiled for wider registers.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn pool_avx2(table: &[f32], dim: usize, features: &Features, out: &mut [f32]) {
-    pool_plain(table, dim, features, out);
 }
 
 /// A loop of its own for the usual widths.

@@ -7,8 +7,10 @@ mod fit;
 mod kernel;
 mod network;
 mod seed;
+mod step;
 
-pub use fit::{Example, FitOptions, Progress, RowStep, Target, fit};
+pub use fit::{Example, FitOptions, Progress, Target, fit};
 pub use kernel::{Activations, Contributions};
 pub use network::{HeadKind, HeadSpec, Network, NetworkSpec};
 pub use seed::Seed;
+pub use step::RowStep;

@@ -140,8 +140,8 @@ struct Evidence<'a> {
     urgency_words: Words<'a>,
     /// The level before rules.
     urgency_by_model: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     /// Id of the rule, or `caution` where the model alone raised in doubt.
+    #[serde(skip_serializing_if = "Option::is_none")]
     raised_by: Option<&'a str>,
     rules: Vec<RuleView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -194,7 +194,7 @@ pub(super) fn alone(masker: &Masker, scan: &Scan, out: &mut Vec<Span>) {
             run.push(c);
             continue;
         }
-        if !run.is_empty() && fills(masker, &run, left, c) {
+        if !run.is_empty() && fills(masker, scan, start, &run, left, c) {
             put(out, start, at, MaskKind::Name);
         }
         run.clear();
@@ -203,17 +203,25 @@ pub(super) fn alone(masker: &Masker, scan: &Scan, out: &mut Vec<Span>) {
     }
 }
 
-/// Whether `run`, between `left` and `right`, is a name.
-fn fills(masker: &Masker, run: &[char], left: char, right: char) -> bool {
+/// Whether `run`, which starts at byte `start` between `left` and `right`, is a name.
+fn fills(
+    masker: &Masker,
+    scan: &Scan,
+    start: usize,
+    run: &[char],
+    left: char,
+    right: char,
+) -> bool {
     if is_hanzi(left) || is_hanzi(right) && right != '等' {
         return false;
     }
     let compound = run.len() >= 3 && masker.tables.compound.contains(&[run[0], run[1]]);
-    let given = &run[if compound { 2 } else { 1 }..];
+    let (surname, given) = run.split_at(if compound { 2 } else { 1 });
     let typical = |c: &&char| masker.people.of(**c) & TYPICAL != 0;
     let n_typical = given.iter().filter(typical).count();
-    let called: String = given.iter().collect();
-    if given.iter().any(|c| masker.people.of(*c) & STOP != 0) || masker.title_at(&called, 0) {
+    let called = start + surname.iter().map(|c| c.len_utf8()).sum::<usize>();
+    let stops = given.iter().any(|c| masker.people.of(*c) & STOP != 0);
+    if given.is_empty() || stops || masker.title_at(scan.text, called) {
         return false;
     }
     if compound {
