@@ -15,7 +15,7 @@ use crate::features::{FeatureSpec, Lexicon, Vocabulary};
 use crate::model::{FitOptions, Network, NetworkSpec};
 
 /// Raised with every change of the files or of what a feature is.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 const MANIFEST: &str = "manifest.json";
 const WEIGHTS: &str = "model.safetensors";

@@ -42,6 +42,29 @@ pub struct Workspace {
     pub contributions: Contributions,
 }
 
+impl Workspace {
+    /// The words that spoke most for the first or the second logit of `contributions`.
+    fn words(&self, k: usize) -> Vec<EvidenceWord> {
+        let mut best: [(f32, usize); N_EVIDENCE] = [(0.0, 0); N_EVIDENCE];
+        let mut n = 0;
+        for (i, pair) in self.contributions.words.iter().enumerate() {
+            let value = pair[k];
+            // Of equal words the earlier one stands first.
+            if value > 0.0 && (n < N_EVIDENCE || value > best[n - 1].0) {
+                n = (n + 1).min(N_EVIDENCE);
+                let at = best[..n - 1].partition_point(|b| b.0 >= value);
+                best.copy_within(at..n - 1, at + 1);
+                best[at] = (value, i);
+            }
+        }
+        let words = best[..n].iter().map(|&(contribution, i)| EvidenceWord {
+            range: self.features.words()[i].byte_range(),
+            contribution,
+        });
+        words.collect()
+    }
+}
+
 /// Tables and bundle, checked against each other: all that a decision needs.
 pub struct Triage {
     pub tables: Arc<Tables>,
@@ -128,13 +151,22 @@ impl Triage {
                 .clock
                 .due(received, &complaint.events, &route.targets, &parallel)
         });
-        let type_words = self.words(self.decider.output_of_type(type_label), work);
         // The words for the level that holds, unless a rule gave it: then those for the model's own.
         let level = match decision.raised_by {
             Some(Raised::Caution(_)) => decision.level,
             _ => decision.urgency.first().label,
         };
-        let level_words = self.words(self.decider.output_of_level(level), work);
+        let outputs = [
+            self.decider.output_of_type(type_label),
+            self.decider.output_of_level(level),
+        ];
+        network.contributions(
+            &work.features,
+            &work.activations,
+            outputs,
+            &mut work.contributions,
+        );
+        let [type_words, level_words] = [0, 1].map(|k| work.words(k));
         Ok(Ticket {
             complaint,
             text_sha256: crate::digest::sha256(clean.text().as_bytes()),
@@ -146,37 +178,6 @@ impl Triage {
             type_words,
             level_words,
         })
-    }
-
-    /// The words that spoke most for a logit of the text in `work`.
-    fn words(&self, output: usize, work: &mut Workspace) -> Vec<EvidenceWord> {
-        let Workspace {
-            features,
-            activations,
-            contributions,
-            ..
-        } = work;
-        self.bundle
-            .network()
-            .contributions(features, activations, output, contributions);
-        let mut best: Vec<(f32, usize)> = Vec::with_capacity(N_EVIDENCE + 1);
-        for (i, &value) in contributions.words.iter().enumerate() {
-            if value > 0.0
-                && best
-                    .last()
-                    .is_none_or(|b| best.len() < N_EVIDENCE || value > b.0)
-            {
-                let at = best.partition_point(|b| b.0 >= value);
-                best.insert(at, (value, i));
-                best.truncate(N_EVIDENCE);
-            }
-        }
-        best.into_iter()
-            .map(|(contribution, i)| EvidenceWord {
-                range: features.words()[i].byte_range(),
-                contribution,
-            })
-            .collect()
     }
 
     /// Maps records to whatever `finish` makes of their tickets, in parallel, order kept.

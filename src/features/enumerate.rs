@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cues::Signal;
+use crate::features::lexicon::Seen;
 use crate::features::{Lexicon, WordSpan};
 use crate::segment::{Segments, WordKind};
 
@@ -79,7 +80,9 @@ impl Folded {
                 continue;
             }
             let first = self.chars.len() as u32;
-            self.chars.extend(text[word.range()].chars().map(fold));
+            for c in text[word.range()].chars() {
+                self.chars.push(fold(c));
+            }
             self.words.push(WordSpan {
                 chars: (first, self.chars.len() as u32),
                 bytes: (word.start, word.end),
@@ -113,6 +116,7 @@ impl Folded {
         &self,
         spec: &FeatureSpec,
         lexicon: &Lexicon,
+        concepts: &mut Seen,
         mut visit: impl FnMut(u64, FeatureKind, u32, u32),
     ) {
         let mut before: Option<(u64, WordSpan)> = None;
@@ -152,7 +156,7 @@ impl Folded {
             }
         }
         if spec.lexicon {
-            lexicon.visit(&self.chars, |concept, rank, first, end| {
+            lexicon.visit(&self.chars, concepts, |concept, rank, first, end| {
                 let key = lexicon.key(concept, rank);
                 visit(key, FeatureKind::Concept(concept, rank), first, end);
             });

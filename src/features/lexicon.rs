@@ -23,7 +23,12 @@ pub struct Lexicon {
     /// Feature keys by concept and rank.
     keys: Vec<[u64; MOST]>,
     prefixes: FxHashMap<u64, Prefix>,
+    /// Characters that open a word, one bit each, by their lower sixteen bits.
+    openings: Vec<u64>,
 }
+
+/// Words of concepts met in one text, each once; memory reused from text to text.
+pub(super) type Seen = Vec<(u16, u64)>;
 
 #[derive(Debug, Clone, Default)]
 struct Prefix {
@@ -70,6 +75,11 @@ impl Lexicon {
     fn add(&mut self, word: &str, concept: u16) {
         let mut key = CONCEPT_SEED;
         let mut chars = word.chars().peekable();
+        if let Some(&c) = chars.peek() {
+            self.openings.resize(1 << 10, 0);
+            let (word, bit) = place(fold(c));
+            self.openings[word] |= bit;
+        }
         while let Some(c) = chars.next() {
             key = step(key, fold(c));
             let prefix = self.prefixes.entry(key).or_default();
@@ -97,9 +107,21 @@ impl Lexicon {
 
     /// Calls `visit(concept, rank, first, end)` where the first, second and third distinct word of a concept stands;
     /// `rank` is 1, 2 or 3.
-    pub(super) fn visit(&self, chars: &[u32], mut visit: impl FnMut(u16, u8, u32, u32)) {
-        let mut seen = vec![[0u64; MOST]; self.names.len()];
-        for first in 0..chars.len() {
+    pub(super) fn visit(
+        &self,
+        chars: &[u32],
+        seen: &mut Seen,
+        mut visit: impl FnMut(u16, u8, u32, u32),
+    ) {
+        seen.clear();
+        if self.openings.is_empty() {
+            return;
+        }
+        for (first, &opening) in chars.iter().enumerate() {
+            let (word, bit) = place(opening);
+            if self.openings[word] & bit == 0 {
+                continue;
+            }
             let mut key = CONCEPT_SEED;
             for (i, &c) in chars[first..].iter().enumerate() {
                 key = step(key, c);
@@ -107,12 +129,14 @@ impl Lexicon {
                     break;
                 };
                 for &concept in &prefix.concepts {
-                    let seen = &mut seen[usize::from(concept)];
-                    let place = seen.iter().position(|s| *s == 0 || *s == key);
-                    if let Some(place) = place.filter(|p| seen[*p] == 0) {
-                        seen[place] = key;
+                    let of_it = seen.iter().filter(|(c, _)| *c == concept);
+                    let (n, known) = of_it.fold((0, false), |(n, known), (_, k)| {
+                        (n + 1, known || *k == key)
+                    });
+                    if n < MOST && !known {
+                        seen.push((concept, key));
                         let end = (first + i + 1) as u32;
-                        visit(concept, place as u8 + 1, first as u32, end);
+                        visit(concept, n as u8 + 1, first as u32, end);
                     }
                 }
                 if !prefix.goes_on {
@@ -121,6 +145,12 @@ impl Lexicon {
             }
         }
     }
+}
+
+/// Where the bit of a character stands.
+#[inline(always)]
+fn place(c: u32) -> (usize, u64) {
+    ((c as usize >> 6) & 0x3ff, 1 << (c & 63))
 }
 
 #[cfg(test)]
@@ -134,7 +164,7 @@ mod tests {
         assert_eq!(faults, []);
         let chars: Vec<u32> = text.chars().map(fold).collect();
         let mut out = Vec::new();
-        lexicon.visit(&chars, |concept, rank, first, end| {
+        lexicon.visit(&chars, &mut Seen::new(), |concept, rank, first, end| {
             out.push((lexicon.name(concept, rank), first, end));
         });
         out

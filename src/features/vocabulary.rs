@@ -6,6 +6,7 @@ use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::{Tokenizer, pre_tokenizers::whitespace::WhitespaceSplit};
 
 use super::enumerate::{FeatureSpec, Folded, key_of, signal_key, signal_name};
+use super::lexicon::Seen;
 use super::{Features, Lexicon, unit_scale};
 use crate::cues::Signal;
 use crate::segment::Segments;
@@ -13,23 +14,130 @@ use crate::segment::Segments;
 /// Name of id 0 in `tokenizer.json`; never produced by a text.
 const UNKNOWN: &str = "[UNK]";
 
-/// Feature keys and their ids, in an open-addressing table of at most half load.
+/// Feature keys and their ids, in an open-addressing table of at most two thirds load.
 pub struct Vocabulary {
     spec: FeatureSpec,
     lexicon: Lexicon,
     names: Vec<String>,
     /// Inverse document frequency of each id, `ln((1 + N) / (1 + n)) + 1`.
     idf: Vec<f32>,
-    slots: Vec<Slot>,
-    mask: usize,
+    slots: Slots,
+    /// `frequency` of small counts.
+    frequencies: [f32; 64],
 }
 
+/// An open-addressing table of keys.
+struct Slots {
+    slots: Vec<Slot>,
+    /// How far a hash is shifted to be a place.
+    shift: u32,
+}
+
+/// What comes with one read of memory; id 0 where nothing stands.
 #[derive(Debug, Default, Clone, Copy)]
 struct Slot {
     key: u64,
     id: u32,
-    /// As in `Vocabulary::idf`: here it comes with the lookup.
+    /// As in `Vocabulary::idf`.
     idf: f32,
+}
+
+impl Slots {
+    /// Room for `n` keys.
+    fn new(n: usize) -> Slots {
+        let size = (n + n / 2).next_power_of_two().max(16);
+        Slots {
+            slots: vec![Slot::default(); size],
+            shift: 64 - size.trailing_zeros(),
+        }
+    }
+
+    #[inline(always)]
+    fn home(&self, key: u64) -> usize {
+        (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
+    }
+
+    /// Where `key` would stand first.
+    #[inline(always)]
+    fn first(&self, key: u64) -> Slot {
+        self.slots[self.home(key)]
+    }
+
+    /// A key that stands already stays as it is.
+    fn insert(&mut self, slot: Slot) {
+        let mut at = self.home(slot.key);
+        while self.slots[at].id != 0 {
+            if self.slots[at].key == slot.key {
+                return;
+            }
+            at = (at + 1) % self.slots.len();
+        }
+        self.slots[at] = slot;
+    }
+
+    /// The slot of `key`, whose `first` slot was read.
+    #[inline(always)]
+    fn find_from(&self, first: Slot, key: u64) -> Option<Slot> {
+        if first.key == key {
+            return (first.id != 0).then_some(first);
+        }
+        let mut slot = first;
+        let mut at = self.home(key);
+        while slot.id != 0 {
+            at = (at + 1) & (self.slots.len() - 1);
+            slot = self.slots[at];
+            if slot.key == key {
+                return (slot.id != 0).then_some(slot);
+            }
+        }
+        None
+    }
+
+    fn find(&self, key: u64) -> Option<Slot> {
+        self.find_from(self.first(key), key)
+    }
+}
+
+/// How often each id stood in one text so far: a small table that stays in the nearest cache.
+#[derive(Default)]
+struct Times {
+    /// (id, count); id 0 where nothing stands.
+    slots: Vec<(u32, u16)>,
+    used: Vec<u32>,
+}
+
+impl Times {
+    /// Begins a text of at most `n` features.
+    fn begin(&mut self, n: usize) {
+        for at in self.used.drain(..) {
+            self.slots[at as usize] = (0, 0);
+        }
+        let size = (2 * n).next_power_of_two().max(64);
+        if self.slots.len() < size {
+            self.slots.resize(size, (0, 0));
+        }
+    }
+
+    /// Counts `id` once more; returns how often it stood before.
+    #[inline(always)]
+    fn add(&mut self, id: u32) -> u16 {
+        let mask = self.slots.len() - 1;
+        let mut at = id as usize & mask;
+        loop {
+            let slot = &mut self.slots[at];
+            if slot.0 == id {
+                let before = slot.1;
+                slot.1 = before.saturating_add(1);
+                return before;
+            }
+            if slot.0 == 0 {
+                *slot = (id, 1);
+                self.used.push(at as u32);
+                return 0;
+            }
+            at = (at + 1) & mask;
+        }
+    }
 }
 
 impl std::fmt::Debug for Vocabulary {
@@ -43,6 +151,7 @@ pub struct VocabularyFit {
     spec: FeatureSpec,
     lexicon: Lexicon,
     folded: Folded,
+    concepts: Seen,
     seen: FxHashMap<u64, (u32, u32, String)>,
     n_texts: u32,
 }
@@ -53,6 +162,7 @@ impl VocabularyFit {
             spec,
             lexicon,
             folded: Folded::default(),
+            concepts: Seen::default(),
             seen: FxHashMap::default(),
             n_texts: 0,
         }
@@ -70,7 +180,8 @@ impl VocabularyFit {
                 *count += 1;
             }
         };
-        folded.visit(&self.spec, lexicon, |key, kind, first, end| {
+        let concepts = &mut self.concepts;
+        folded.visit(&self.spec, lexicon, concepts, |key, kind, first, end| {
             count(key, &|| folded.name(lexicon, kind, first, end));
         });
         if self.spec.signals {
@@ -111,22 +222,11 @@ impl Vocabulary {
         names: Vec<String>,
         idf: Vec<f32>,
     ) -> Vocabulary {
-        let size = (names.len() * 2).next_power_of_two().max(16);
-        let mut slots = vec![Slot::default(); size];
-        let mask = size - 1;
-        for (id, name) in names.iter().enumerate().skip(1) {
-            let Some(key) = key_of(name) else { continue };
-            let mut at = home(key, mask);
-            // Two names with one 64-bit key: the more frequent one keeps it.
-            while slots[at].id != 0 && slots[at].key != key {
-                at = (at + 1) & mask;
-            }
-            if slots[at].id == 0 {
-                slots[at] = Slot {
-                    key,
-                    id: id as u32,
-                    idf: idf[id],
-                };
+        let mut slots = Slots::new(names.len());
+        // Two names with one key: the more frequent one, which comes first, keeps it.
+        for ((id, name), &idf) in (0u32..).zip(&names).zip(&idf).skip(1) {
+            if let Some(key) = key_of(name) {
+                slots.insert(Slot { key, id, idf });
             }
         }
         Vocabulary {
@@ -135,7 +235,7 @@ impl Vocabulary {
             names,
             idf,
             slots,
-            mask,
+            frequencies: std::array::from_fn(|n| frequency(n as u16)),
         }
     }
 
@@ -174,40 +274,49 @@ impl Vocabulary {
         scratch: &mut Scratch,
         out: &mut Features,
     ) {
-        out.ids.clear();
-        out.weights.clear();
         out.signals.clear();
         if self.spec.signals {
-            let known = signals.iter().filter_map(|s| self.find(signal_key(*s)));
+            let known = signals
+                .iter()
+                .filter_map(|s| self.slots.find(signal_key(*s)));
             out.signals.extend(known.map(|slot| slot.id));
         }
-        out.spans.clear();
         scratch.keys.clear();
         scratch.folded.read(segments);
         let keys = &mut scratch.keys;
-        scratch
-            .folded
-            .visit(&self.spec, &self.lexicon, |key, _, first, end| {
-                keys.push((key, first, end))
-            });
+        scratch.folded.visit(
+            &self.spec,
+            &self.lexicon,
+            &mut scratch.concepts,
+            |key, _, first, end| keys.push((key, first, end)),
+        );
         out.n_seen = keys.len() as u32;
-        scratch.times.resize(self.names.len(), 0);
-        let mut square = 0.0;
-        for &(key, first, end) in keys.iter() {
-            if let Some(slot) = self.find(key) {
-                let times = &mut scratch.times[slot.id as usize];
-                let before = frequency(*times);
-                *times = times.saturating_add(1);
-                let now = frequency(*times);
-                out.ids.push(slot.id);
-                out.weights.push((now - before) * slot.idf);
-                square += (now * now - before * before) * slot.idf * slot.idf;
-                out.spans.push(scratch.folded.within_words(first, end));
+        scratch.times.begin(keys.len());
+        // Reads that do not wait for each other come first: most of them miss the caches.
+        scratch.firsts.clear();
+        scratch
+            .firsts
+            .extend(keys.iter().map(|(key, ..)| self.slots.first(*key)));
+        let n_keys = keys.len();
+        out.ids.resize(n_keys, 0);
+        out.weights.resize(n_keys, 0.0);
+        out.spans.resize(n_keys, (0, 0));
+        let (mut square, mut n) = (0.0, 0);
+        for (&(key, first, end), &slot) in keys.iter().zip(&scratch.firsts) {
+            if let Some(Slot { id, idf, .. }) = self.slots.find_from(slot, key) {
+                let times = scratch.times.add(id);
+                let before = self.frequency(times);
+                let now = self.frequency(times.saturating_add(1));
+                out.ids[n] = id;
+                out.weights[n] = (now - before) * idf;
+                out.spans[n] = scratch.folded.within_words(first, end);
+                square += (now * now - before * before) * idf * idf;
+                n += 1;
             }
         }
-        for id in &out.ids {
-            scratch.times[*id as usize] = 0;
-        }
+        out.ids.truncate(n);
+        out.weights.truncate(n);
+        out.spans.truncate(n);
         out.scale = unit_scale(square);
         out.words.clear();
         out.words.extend_from_slice(scratch.folded.words());
@@ -221,18 +330,9 @@ impl Vocabulary {
     }
 
     #[inline(always)]
-    fn find(&self, key: u64) -> Option<Slot> {
-        let mut at = home(key, self.mask);
-        loop {
-            let slot = self.slots[at];
-            if slot.id == 0 {
-                return None;
-            }
-            if slot.key == key {
-                return Some(slot);
-            }
-            at = (at + 1) & self.mask;
-        }
+    fn frequency(&self, times: u16) -> f32 {
+        let known = self.frequencies.get(usize::from(times));
+        known.copied().unwrap_or_else(|| frequency(times))
     }
 
     /// The vocabulary as the JSON text of a Hugging Face tokenizer (word level, whitespace split).
@@ -291,21 +391,17 @@ impl Vocabulary {
 pub struct Scratch {
     folded: Folded,
     keys: Vec<(u64, u32, u32)>,
-    /// How often each id stood in the text so far; all 0 between texts.
-    times: Vec<u16>,
+    /// The first slot of each key.
+    firsts: Vec<Slot>,
+    concepts: Seen,
+    times: Times,
 }
 
 /// `1 + ln n`: the tenth time says little more than the ninth.
-#[inline(always)]
 fn frequency(times: u16) -> f32 {
     match times {
         0 => 0.0,
         1 => 1.0,
         n => 1.0 + f32::from(n).ln(),
     }
-}
-
-#[inline(always)]
-fn home(key: u64, mask: usize) -> usize {
-    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) as usize & mask
 }

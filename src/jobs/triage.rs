@@ -110,7 +110,7 @@ struct Written {
     decisions: Vec<u8>,
     rejects: Vec<u8>,
     lists: BTreeMap<usize, Vec<u8>>,
-    sheets: BTreeMap<usize, Vec<u8>>,
+    sheets: BTreeMap<usize, String>,
     counts: Summary,
 }
 
@@ -272,7 +272,7 @@ fn put(
     format: Format,
     chunk: &Written,
 ) -> Result<()> {
-    let with_mark = |head: Result<Vec<u8>>| head.map(|h| [MARK, &h].concat());
+    let with_mark = |head: Vec<u8>| Ok([MARK, &head].concat());
     match format {
         Format::Csv => outputs.write(
             Path::new("decisions.csv"),
@@ -301,7 +301,7 @@ fn put(
         let queue = &triage.tables.taxonomy.queues[*queue];
         let name = PathBuf::from(format!("replies/{}.md", queue.code));
         let head = || Ok(format!("# {} · 处理单\n", queue.name).into_bytes());
-        outputs.write(&name, &head, sheets)?;
+        outputs.write(&name, &head, sheets.as_bytes())?;
     }
     Ok(())
 }
@@ -310,7 +310,7 @@ fn write_chunk(
     triage: &Triage,
     names: Names<'_>,
     layout: &Layout,
-    places: &[usize],
+    places: &[Option<usize>],
     format: Format,
     records: &[Record],
     work: &mut Workspace,
@@ -321,7 +321,6 @@ fn write_chunk(
     let mut lists: BTreeMap<usize, Row> = BTreeMap::new();
     let mut cells = Cells::new();
     let mut slots = Slots::new();
-    let mut sheet = String::new();
     for record in records {
         let complaint = match record {
             Ok(complaint) => complaint,
@@ -339,26 +338,24 @@ fn write_chunk(
             Format::Jsonl => write_ticket(&ticket, names, &mut out.decisions)?,
         }
         let queue = ticket.route.queue;
-        sheet.clear();
-        let place = match write_sheet(&ticket, names, &mut slots, &mut sheet) {
-            Ok(()) => {
-                let file = out.sheets.entry(queue).or_default();
-                file.extend_from_slice(sheet.as_bytes());
-                format!("replies/{}.md", tables.taxonomy.queues[queue].code)
-            }
+        let sheets = out.sheets.entry(queue).or_default();
+        let before = sheets.len();
+        let place = match write_sheet(&ticket, names, &mut slots, sheets) {
+            Ok(()) => format!("replies/{}.md", tables.taxonomy.queues[queue].code),
             Err(slot) => {
+                sheets.truncate(before);
                 let missing = &mut out.counts.sheets_missing_slot;
                 *missing.entry(slot.name().to_owned()).or_default() += 1;
                 format!("缺少必填项 {}", slot.name())
             }
         };
-        cells.list_row(&place, lists.entry(queue).or_default())?;
+        cells.list_row(&place, lists.entry(queue).or_default());
     }
     if format == Format::Csv {
-        out.decisions = decisions.into_bytes()?;
+        out.decisions = decisions.into_bytes();
     }
     for (queue, rows) in lists {
-        out.lists.insert(queue, rows.into_bytes()?);
+        out.lists.insert(queue, rows.into_bytes());
     }
     Ok(out)
 }

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use crate::features::unit_scale;
 use crate::model::network::HeadTensors;
 use crate::model::step::{Adam, Dense, Pair, RowStep, Rows};
+use crate::model::weights::Weights;
 use crate::model::{HeadKind, HeadSpec, Network, NetworkSpec, Seed};
 
 /// One labelled text.
@@ -102,12 +103,8 @@ pub fn fit(
             fit_member(spec.clone(), examples, options, &seed, told)
         })
         .collect::<Result<Vec<_>>>()?;
-    let mut network = Network::fold(members);
-    // What is stored is what was measured.
-    for value in network.table.iter_mut() {
-        *value = half::f16::from_f32(*value).to_f32();
-    }
-    Ok(network)
+    // What is stored is what is measured from here on.
+    Ok(Network::round(Weights::fold(members)))
 }
 
 fn fit_member(
@@ -116,8 +113,8 @@ fn fit_member(
     options: &FitOptions,
     seed: &Seed,
     progress: &mut dyn FnMut(usize, f64),
-) -> Result<Network> {
-    let mut network = Network::random(spec, seed, options.spread);
+) -> Result<Weights> {
+    let mut network = Weights::random(spec, seed, options.spread);
     let mut trainer = Trainer::new(&network, options.rows)?;
     let steps_an_epoch = examples.len().div_ceil(options.batch).max(1);
     let n_steps = steps_an_epoch * options.epochs;
@@ -185,7 +182,7 @@ struct Trainer {
 }
 
 impl Trainer {
-    fn new(network: &Network, rows: RowStep) -> Result<Trainer> {
+    fn new(network: &Weights, rows: RowStep) -> Result<Trainer> {
         let spec = &network.spec;
         let (dim, hidden, out) = (spec.dim, spec.hidden, spec.n_outputs());
         let moments = match rows {
@@ -204,7 +201,7 @@ impl Trainer {
 
     fn step(
         &mut self,
-        network: &mut Network,
+        network: &mut Weights,
         kept: &[Kept],
         targets: &[&[Option<Target>]],
         options: &FitOptions,
@@ -288,7 +285,7 @@ impl Trainer {
         Ok(value)
     }
 
-    fn finish(self, network: &mut Network) -> Result<()> {
+    fn finish(self, network: &mut Weights) -> Result<()> {
         network.w1 = self.w1.values()?;
         network.b1 = self.b1.values()?;
         network.w2 = self.w2.values()?;

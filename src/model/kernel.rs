@@ -5,6 +5,7 @@
 
 use crate::features::Features;
 use crate::model::Network;
+use crate::model::table::Table;
 
 /// Intermediate values of one text; reused between texts.
 #[derive(Debug, Default, Clone)]
@@ -22,16 +23,16 @@ impl Activations {
     }
 }
 
-/// How much each word moved one logit.
+/// How much each word moved each of two logits.
 #[derive(Debug, Default, Clone)]
 pub struct Contributions {
-    per_char: Vec<f32>,
-    gradient: Vec<f32>,
+    per_char: Vec<[f32; 2]>,
+    gradients: [Vec<f32>; 2],
     passed: Vec<f32>,
-    /// One value per `Features::words`, in logits.
-    pub words: Vec<f32>,
-    /// What the logit is without any word: the bias and the signals of the whole text.
-    pub bias: f32,
+    /// One pair of values per `Features::words`, in logits.
+    pub words: Vec<[f32; 2]>,
+    /// What each logit is without any word: the bias and the signals of the whole text.
+    pub bias: [f32; 2],
 }
 
 impl Network {
@@ -48,9 +49,9 @@ impl Network {
         }
         // What is known of the whole text weighs the same in a long one.
         for &id in features.signals() {
-            let row = &self.table[id as usize * dim..][..dim];
-            for (value, v) in pooled.iter_mut().zip(row) {
-                *value += v;
+            let (row, scale) = self.table.row(id);
+            for (value, code) in pooled.iter_mut().zip(row) {
+                *value += scale * f32::from(*code);
             }
         }
         upper.copy_from_slice(&self.b1);
@@ -63,55 +64,63 @@ impl Network {
         add_product(&out.inner, &self.w2, self.spec.n_outputs(), &mut out.logits);
     }
 
-    /// Exact contribution of every word to logit `output`; call after `forward` on the same text.
+    /// Exact contributions of every word to two logits; call after `forward` on the same text.
     pub fn contributions(
         &self,
         features: &Features,
         activations: &Activations,
-        output: usize,
+        outputs: [usize; 2],
         out: &mut Contributions,
     ) {
-        let (dim, hidden, n_out) = (self.spec.dim, self.spec.hidden, self.spec.n_outputs());
+        let (dim, inner) = (self.spec.dim, self.spec.inner());
         let (_, upper) = activations.inner.split_at(dim);
-        out.gradient.clear();
-        out.gradient
-            .extend((0..dim).map(|d| self.w2[d * n_out + output]));
-        out.bias = self.b2[output];
-        // What each active unit passes on; the others pass nothing.
-        out.passed.clear();
-        for (h, &active) in upper.iter().enumerate() {
-            let weight = self.w2[(dim + h) * n_out + output];
-            let passed = if active > 0.0 { weight } else { 0.0 };
-            out.bias += passed * self.b1[h];
-            out.passed.push(passed);
-        }
-        if hidden > 0 {
-            for (g, row) in out.gradient.iter_mut().zip(self.w1.chunks_exact(hidden)) {
-                *g += dot(row, &out.passed);
+        for (k, output) in outputs.into_iter().enumerate() {
+            let (direct, through) = self.w2_columns[output * inner..][..inner].split_at(dim);
+            // What each active unit passes on; the others pass nothing.
+            out.passed.clear();
+            let units = through.iter().zip(upper);
+            let passed = units.map(|(w, active)| if *active > 0.0 { *w } else { 0.0 });
+            out.passed.extend(passed);
+            let gradient = &mut out.gradients[k];
+            gradient.clear();
+            gradient.extend_from_slice(direct);
+            add_product(&out.passed, &self.w1_columns, dim, gradient);
+            let biases = out.passed.iter().zip(&self.b1);
+            out.bias[k] = self.b2[output] + biases.map(|(w, b)| w * b).sum::<f32>();
+            for &id in features.signals() {
+                let (row, scale) = self.table.row(id);
+                let products = row.iter().zip(&*gradient);
+                out.bias[k] += scale * products.map(|(c, g)| f32::from(*c) * g).sum::<f32>();
             }
-        }
-        for &id in features.signals() {
-            out.bias += dot(&self.table[id as usize * dim..][..dim], &out.gradient);
-        }
-        for g in out.gradient.iter_mut() {
-            *g *= activations.scale;
+            for g in gradient.iter_mut() {
+                *g *= activations.scale;
+            }
         }
         // Each feature's share is spread over its characters: a difference array, then a running sum.
         out.per_char.clear();
-        out.per_char.resize(features.n_chars() + 1, 0.0);
-        shares(&self.table, dim, features, &out.gradient, &mut out.per_char);
-        let mut running = 0.0;
+        out.per_char.resize(features.n_chars() + 1, [0.0; 2]);
+        shares(
+            &self.table,
+            features,
+            &out.gradients,
+            &mut out.per_char,
+        );
+        let mut running = [0.0; 2];
         for value in out.per_char.iter_mut() {
-            running += *value;
+            running = plus(running, *value);
             *value = running;
         }
         out.words.clear();
         out.words.extend(features.words().iter().map(|w| {
-            out.per_char[w.chars.0 as usize..w.chars.1 as usize]
-                .iter()
-                .sum::<f32>()
+            let own = &out.per_char[w.chars.0 as usize..w.chars.1 as usize];
+            own.iter().fold([0.0; 2], |sum, v| plus(sum, *v))
         }));
     }
+}
+
+#[inline(always)]
+fn plus(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
+    [a[0] + b[0], a[1] + b[1]]
 }
 
 /// Defines `$name` as `$plain`, which must be `inline(always)`, compiled for wider registers where the CPU has them:
@@ -122,9 +131,17 @@ macro_rules! wide {
         fn $name($($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
             {
+                #[target_feature(enable = "avx512f")]
+                fn avx512($($arg: $type),*) {
+                    $plain($($arg),*);
+                }
                 #[target_feature(enable = "avx2")]
                 fn avx2($($arg: $type),*) {
                     $plain($($arg),*);
+                }
+                if std::arch::is_x86_feature_detected!("avx512f") {
+                    // SAFETY: the CPU has AVX-512F; the function asks for nothing else.
+                    return unsafe { avx512($($arg),*) };
                 }
                 if std::arch::is_x86_feature_detected!("avx2") {
                     // SAFETY: the CPU has AVX2; the function asks for nothing else.
@@ -141,28 +158,51 @@ wide! {
     add_product = add_product_plain(x: &[f32], w: &[f32], width: usize, out: &mut [f32])
 }
 wide! {
-    /// Adds each feature's share of the logit to the difference array over characters.
+    /// Adds each feature's share of two logits to the difference array over characters.
     shares = shares_plain(
-        table: &[f32], dim: usize, features: &Features, gradient: &[f32], per_char: &mut [f32]
+        table: &Table,
+        features: &Features,
+        gradients: &[Vec<f32>; 2],
+        per_char: &mut [[f32; 2]]
     )
 }
 wide! {
     /// `out = weighted sum of the rows`, in text order.
-    pool = pool_plain(table: &[f32], dim: usize, features: &Features, out: &mut [f32])
+    pool = pool_plain(table: &Table, dim: usize, features: &Features, out: &mut [f32])
+}
+
+/// Column by column of blocks that fit the registers; every sum runs over `x` in order.
+#[inline(always)]
+fn add_product_plain(x: &[f32], w: &[f32], width: usize, out: &mut [f32]) {
+    let mut at = 0;
+    while width - at >= 64 {
+        add_columns::<64>(x, w, width, at, out);
+        at += 64;
+    }
+    while width - at >= 16 {
+        add_columns::<16>(x, w, width, at, out);
+        at += 16;
+    }
+    while width - at >= 4 {
+        add_columns::<4>(x, w, width, at, out);
+        at += 4;
+    }
+    while at < width {
+        add_columns::<1>(x, w, width, at, out);
+        at += 1;
+    }
 }
 
 #[inline(always)]
-fn add_product_plain(x: &[f32], w: &[f32], width: usize, out: &mut [f32]) {
-    if width == 0 {
-        return;
-    }
+fn add_columns<const N: usize>(x: &[f32], w: &[f32], width: usize, at: usize, out: &mut [f32]) {
+    let mut sum = [0.0f32; N];
+    sum.copy_from_slice(&out[at..at + N]);
     for (&value, row) in x.iter().zip(w.chunks_exact(width)) {
-        if value != 0.0 {
-            for (o, &weight) in out.iter_mut().zip(row) {
-                *o += value * weight;
-            }
+        for (s, &weight) in sum.iter_mut().zip(&row[at..at + N]) {
+            *s += value * weight;
         }
     }
+    out[at..at + N].copy_from_slice(&sum);
 }
 
 /// Sum of eight running lanes, in a fixed order: the same bits on every class of CPU.
@@ -177,35 +217,81 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum()
 }
 
+/// A loop of its own for the usual widths.
 #[inline(always)]
 fn shares_plain(
-    table: &[f32],
-    dim: usize,
+    table: &Table,
     features: &Features,
-    gradient: &[f32],
-    per_char: &mut [f32],
+    gradients: &[Vec<f32>; 2],
+    per_char: &mut [[f32; 2]],
 ) {
-    let places = features.weights().iter().zip(features.spans());
-    for (&id, (&weight, &(first, end))) in features.ids().iter().zip(places) {
-        let row = &table[id as usize * dim..][..dim];
-        let share = weight * dot(row, gradient) / (end - first) as f32;
-        per_char[first as usize] += share;
-        per_char[end as usize] -= share;
+    match gradients[0].len() {
+        32 => shares_fixed::<32>(table, features, gradients, per_char),
+        64 => shares_fixed::<64>(table, features, gradients, per_char),
+        96 => shares_fixed::<96>(table, features, gradients, per_char),
+        128 => shares_fixed::<128>(table, features, gradients, per_char),
+        dim => {
+            let mut values = vec![0.0; dim];
+            for i in 0..features.ids().len() {
+                let (row, scale) = table.row(features.ids()[i]);
+                let codes = values.iter_mut().zip(row);
+                codes.for_each(|(v, code)| *v = f32::from(*code));
+                share(i, &values, scale, features, gradients, per_char);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn shares_fixed<const DIM: usize>(
+    table: &Table,
+    features: &Features,
+    gradients: &[Vec<f32>; 2],
+    per_char: &mut [[f32; 2]],
+) {
+    for (i, &id) in features.ids().iter().enumerate() {
+        let (row, scale) = table.row_of::<DIM>(id);
+        let mut values = [0.0f32; DIM];
+        let codes = values.iter_mut().zip(row);
+        codes.for_each(|(v, code)| *v = f32::from(*code));
+        share(i, &values, scale, features, gradients, per_char);
+    }
+}
+
+/// Spreads what feature `i` adds to each logit over its characters; `row`: its codes.
+#[inline(always)]
+fn share(
+    i: usize,
+    row: &[f32],
+    scale: f32,
+    features: &Features,
+    gradients: &[Vec<f32>; 2],
+    per_char: &mut [[f32; 2]],
+) {
+    let (first, end) = features.spans()[i];
+    let part = features.weights()[i] * scale / (end - first) as f32;
+    let (first, end) = (first as usize, end as usize);
+    for (k, gradient) in gradients.iter().enumerate() {
+        let share = part * dot(row, gradient);
+        per_char[first][k] += share;
+        per_char[end][k] -= share;
     }
 }
 
 /// A loop of its own for the usual widths.
 #[inline(always)]
-fn pool_plain(table: &[f32], dim: usize, features: &Features, out: &mut [f32]) {
+fn pool_plain(table: &Table, dim: usize, features: &Features, out: &mut [f32]) {
     match dim {
         32 => pool_fixed::<32>(table, features, out),
         64 => pool_fixed::<64>(table, features, out),
+        96 => pool_fixed::<96>(table, features, out),
         128 => pool_fixed::<128>(table, features, out),
         _ => {
             for (&id, &weight) in features.ids().iter().zip(features.weights()) {
-                let row = &table[id as usize * dim..][..dim];
-                for (o, v) in out.iter_mut().zip(row) {
-                    *o += weight * v;
+                let (row, scale) = table.row(id);
+                let weight = weight * scale;
+                for (o, code) in out.iter_mut().zip(row) {
+                    *o += weight * f32::from(*code);
                 }
             }
         }
@@ -213,12 +299,13 @@ fn pool_plain(table: &[f32], dim: usize, features: &Features, out: &mut [f32]) {
 }
 
 #[inline(always)]
-fn pool_fixed<const DIM: usize>(table: &[f32], features: &Features, out: &mut [f32]) {
+fn pool_fixed<const DIM: usize>(table: &Table, features: &Features, out: &mut [f32]) {
     let mut sum = [0.0f32; DIM];
     for (&id, &weight) in features.ids().iter().zip(features.weights()) {
-        let row = &table[id as usize * DIM..][..DIM];
-        for (s, v) in sum.iter_mut().zip(row) {
-            *s += weight * v;
+        let (row, scale) = table.row_of::<DIM>(id);
+        let weight = weight * scale;
+        for (s, code) in sum.iter_mut().zip(row) {
+            *s += weight * f32::from(*code);
         }
     }
     out.copy_from_slice(&sum);

@@ -8,6 +8,8 @@ mod kernel;
 mod network;
 mod seed;
 mod step;
+mod table;
+mod weights;
 
 pub use fit::{Example, FitOptions, Progress, Target, fit};
 pub use kernel::{Activations, Contributions};

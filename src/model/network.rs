@@ -8,7 +8,8 @@ use candle_core::{DType, Device, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::features::Features;
-use crate::model::Seed;
+use crate::model::table::Table;
+use crate::model::weights::Weights;
 
 /// Whether one or any number of labels hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,18 +67,21 @@ impl NetworkSpec {
     }
 }
 
-/// Shape and weights. All matrices are row-major.
+/// Shape and weights as a bundle keeps them. All matrices are row-major.
 #[derive(Clone)]
 pub struct Network {
     pub(super) spec: NetworkSpec,
     /// `[n_features, dim]`
-    pub(super) table: Vec<f32>,
+    pub(super) table: Table,
     /// `[dim, hidden]`
     pub(super) w1: Vec<f32>,
     pub(super) b1: Vec<f32>,
     /// `[dim + hidden, n_outputs]`
     pub(super) w2: Vec<f32>,
     pub(super) b2: Vec<f32>,
+    /// `w1` and `w2` by columns, for the contributions: `[hidden, dim]`, `[n_outputs, dim + hidden]`.
+    pub(super) w1_columns: Vec<f32>,
+    pub(super) w2_columns: Vec<f32>,
 }
 
 impl std::fmt::Debug for Network {
@@ -94,24 +98,43 @@ impl std::fmt::Debug for Network {
     }
 }
 
-const NAMES: [&str; 5] = ["table", "hidden.w", "hidden.b", "heads.w", "heads.b"];
+const NAMES: [&str; 6] = [
+    "table",
+    "table.scale",
+    "hidden.w",
+    "hidden.b",
+    "heads.w",
+    "heads.b",
+];
+
+/// Row-major `[rows, columns]` by columns.
+fn columns(matrix: &[f32], columns: usize) -> Vec<f32> {
+    (0..columns)
+        .flat_map(|c| matrix.iter().skip(c).step_by(columns))
+        .copied()
+        .collect()
+}
 
 impl Network {
-    /// Initial weights, drawn from `seed`; `spread` is the standard deviation of the table.
-    pub fn random(spec: NetworkSpec, seed: &Seed, spread: f32) -> Network {
-        let draw = |name: u64, n: usize, deviation: f32| {
-            let mut seed = seed.child(name);
-            (0..n)
-                .map(|_| seed.normal() * deviation)
-                .collect::<Vec<f32>>()
-        };
-        let (dim, hidden, inner, out) = (spec.dim, spec.hidden, spec.inner(), spec.n_outputs());
+    /// Rounds trained weights to what a bundle keeps.
+    pub(super) fn round(weights: Weights) -> Network {
+        let table = Table::round(&weights.table, weights.spec.dim);
+        Network::assemble(
+            weights.spec,
+            table,
+            [weights.w1, weights.b1, weights.w2, weights.b2],
+        )
+    }
+
+    fn assemble(spec: NetworkSpec, table: Table, [w1, b1, w2, b2]: [Vec<f32>; 4]) -> Network {
         Network {
-            table: draw(1, spec.n_features * dim, spread),
-            w1: draw(2, dim * hidden, (2.0 / dim as f32).sqrt()),
-            b1: vec![0.0; hidden],
-            w2: draw(3, inner * out, (1.0 / inner as f32).sqrt()),
-            b2: vec![0.0; out],
+            table,
+            w1_columns: columns(&w1, spec.hidden),
+            w2_columns: columns(&w2, spec.n_outputs()),
+            w1,
+            b1,
+            w2,
+            b2,
             spec,
         }
     }
@@ -120,60 +143,11 @@ impl Network {
         &self.spec
     }
 
-    /// One network whose logits are the mean of the members' (all of one shape; at least one).
-    ///
-    /// Rows stand side by side and the hidden layer falls into blocks, so the mean is exact.
-    pub(super) fn fold(members: Vec<Network>) -> Network {
-        let k = members.len();
-        let one = members[0].spec.clone();
-        let (dim, hidden, out) = (one.dim, one.hidden, one.n_outputs());
-        let spec = NetworkSpec {
-            dim: dim * k,
-            hidden: hidden * k,
-            ..one
-        };
-        let mut folded = Network {
-            table: vec![0.0; spec.n_features * spec.dim],
-            w1: vec![0.0; spec.dim * spec.hidden],
-            b1: Vec::with_capacity(spec.hidden),
-            w2: vec![0.0; spec.inner() * out],
-            b2: vec![0.0; out],
-            spec,
-        };
-        let share = 1.0 / k as f32;
-        for (m, member) in members.iter().enumerate() {
-            let rows = folded.table.chunks_exact_mut(dim * k);
-            for (to, from) in rows.zip(member.table.chunks_exact(dim)) {
-                to[m * dim..][..dim].copy_from_slice(from);
-            }
-            if hidden > 0 {
-                for (d, from) in member.w1.chunks_exact(hidden).enumerate() {
-                    let at = (m * dim + d) * hidden * k + m * hidden;
-                    folded.w1[at..][..hidden].copy_from_slice(from);
-                }
-            }
-            folded.b1.extend_from_slice(&member.b1);
-            for (i, from) in member.w2.chunks_exact(out).enumerate() {
-                let row = if i < dim {
-                    m * dim + i
-                } else {
-                    dim * k + m * hidden + (i - dim)
-                };
-                for (to, from) in folded.w2[row * out..][..out].iter_mut().zip(from) {
-                    *to = from * share;
-                }
-            }
-            for (to, from) in folded.b2.iter_mut().zip(&member.b2) {
-                *to += from * share;
-            }
-        }
-        folded
-    }
-
-    fn shapes(spec: &NetworkSpec) -> [Vec<usize>; 5] {
+    fn shapes(spec: &NetworkSpec) -> [Vec<usize>; 6] {
         let (dim, hidden, out) = (spec.dim, spec.hidden, spec.n_outputs());
         [
             vec![spec.n_features, dim],
+            vec![spec.n_features],
             vec![dim, hidden],
             vec![hidden],
             vec![spec.inner(), out],
@@ -181,23 +155,15 @@ impl Network {
         ]
     }
 
-    /// The weights as named tensors: the table in half precision, the rest in single.
+    /// The weights as named tensors: the table in bytes, the rest in single precision.
     pub fn to_tensors(&self) -> Result<Vec<(&'static str, Tensor)>> {
-        let parts = [&self.table, &self.w1, &self.b1, &self.w2, &self.b2];
-        NAMES
-            .into_iter()
-            .zip(parts)
-            .zip(Self::shapes(&self.spec))
-            .map(|((name, part), shape)| {
-                let tensor = Tensor::from_slice(part, shape, &Device::Cpu)?;
-                let tensor = if name == "table" {
-                    tensor.to_dtype(DType::F16)?
-                } else {
-                    tensor
-                };
-                Ok((name, tensor))
-            })
-            .collect()
+        let (codes, scales) = self.table.to_tensors()?;
+        let mut tensors = vec![codes, scales];
+        let dense = [&self.w1, &self.b1, &self.w2, &self.b2];
+        for (part, shape) in dense.into_iter().zip(&Self::shapes(&self.spec)[2..]) {
+            tensors.push(Tensor::from_slice(part, shape.as_slice(), &Device::Cpu)?);
+        }
+        Ok(NAMES.into_iter().zip(tensors).collect())
     }
 
     /// Rebuilds a network; a missing tensor, a wrong shape or a weight that is not finite is an error.
@@ -205,9 +171,8 @@ impl Network {
         spec: NetworkSpec,
         mut tensors: HashMap<String, Tensor>,
     ) -> std::result::Result<Network, String> {
-        let shapes = Self::shapes(&spec);
-        let mut parts = Vec::new();
-        for (name, shape) in NAMES.into_iter().zip(shapes) {
+        let mut found = Vec::new();
+        for (name, shape) in NAMES.into_iter().zip(Self::shapes(&spec)) {
             let tensor = tensors
                 .remove(name)
                 .ok_or_else(|| format!("tensor `{name}` is missing"))?;
@@ -217,36 +182,29 @@ impl Network {
                     tensor.dims()
                 ));
             }
-            let values = tensor
-                .to_dtype(DType::F32)
-                .and_then(|t| t.flatten_all())
-                .and_then(|t| t.to_vec1::<f32>())
-                .map_err(|e| format!("tensor `{name}`: {e}"))?;
-            if values.iter().any(|v| !v.is_finite()) {
-                return Err(format!("tensor `{name}` holds a value that is not finite"));
-            }
-            parts.push(values);
+            found.push(tensor);
         }
         if let Some(name) = tensors.keys().next() {
             return Err(format!("tensor `{name}` is unknown"));
         }
-        let mut parts = parts.into_iter();
-        let mut take = || parts.next().unwrap_or_default();
-        Ok(Network {
-            table: take(),
-            w1: take(),
-            b1: take(),
-            w2: take(),
-            b2: take(),
-            spec,
-        })
+        let table = Table::from_tensors(&found[0], &found[1], spec.dim)
+            .map_err(|e| format!("tensor `table` {e}"))?;
+        let mut dense: [Vec<f32>; 4] = Default::default();
+        for ((part, tensor), name) in dense.iter_mut().zip(&found[2..]).zip(&NAMES[2..]) {
+            let values = tensor.flatten_all().and_then(|t| t.to_vec1::<f32>());
+            *part = values.map_err(|e| format!("tensor `{name}`: {e}"))?;
+            if part.iter().any(|v| !v.is_finite()) {
+                return Err(format!("tensor `{name}` holds a value that is not finite"));
+            }
+        }
+        Ok(Network::assemble(spec, table, dense))
     }
 
     /// Logits `[n, n_outputs]` of a batch, all in candle tensors: the reference for the kernel.
     pub fn forward_tensors(&self, batch: &[Features]) -> Result<Tensor> {
         let device = Device::Cpu;
         let dim = self.spec.dim;
-        let table = Tensor::from_slice(&self.table, (self.spec.n_features, dim), &device)?;
+        let table = Tensor::from_vec(self.table.values(), (self.spec.n_features, dim), &device)?;
         let rows = batch
             .iter()
             .map(|features| {

@@ -359,24 +359,27 @@ impl Source {
             );
             return Err(rejected(position, None, RejectCode::ColumnCount, &what));
         }
-        let cell = |i: usize| decode(splitter.cell(i), self.encoding);
+        let mut cells = Vec::with_capacity(splitter.n_cells());
         for i in 0..splitter.n_cells() {
-            if let Err(at) = cell(i) {
-                let what = format!("byte {} of the cell is not {}", at + 1, self.encoding);
-                let column = header
-                    .roles
-                    .iter()
-                    .find(|(_, c)| **c == i)
-                    .map_or_else(|| format!("column {}", i + 1), |(r, _)| r.name().to_owned());
-                return Err(rejected(
-                    position,
-                    Some(&column),
-                    RejectCode::EncodingInvalid,
-                    &what,
-                ));
+            match decode(splitter.cell(i), self.encoding) {
+                Ok(cell) => cells.push(cell),
+                Err(at) => {
+                    let what = format!("byte {} of the cell is not {}", at + 1, self.encoding);
+                    let column = header
+                        .roles
+                        .iter()
+                        .find(|(_, c)| **c == i)
+                        .map_or_else(|| format!("column {}", i + 1), |(r, _)| r.name().to_owned());
+                    return Err(rejected(
+                        position,
+                        Some(&column),
+                        RejectCode::EncodingInvalid,
+                        &what,
+                    ));
+                }
             }
         }
-        let text_of = |i: usize| cell(i).map(|c| c.into_owned()).unwrap_or_default();
+        let text_of = |i: usize| cells.get(i).map_or_else(String::new, |c| (**c).to_owned());
         let role = |role: Role| header.roles.get(&role).map(|i| text_of(*i));
         let fields = Fields {
             id: role(Role::Id),

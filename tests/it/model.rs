@@ -65,14 +65,16 @@ fn contributions_add_up_to_the_logit() {
     let (mut work, mut parts) = (Activations::default(), Contributions::default());
     for features in sample_features(&tables, &bundle) {
         network.forward(&features, &mut work);
-        for output in [0, 7, network.spec().n_outputs() - 1] {
-            network.contributions(&features, &work, output, &mut parts);
-            let sum = parts.bias + parts.words.iter().sum::<f32>();
-            let logit = work.logits()[output];
-            assert!(
-                (sum - logit).abs() < 1e-3 * (1.0 + logit.abs()),
-                "{sum} and {logit}"
-            );
+        for outputs in [[0, 7], [33, network.spec().n_outputs() - 1]] {
+            network.contributions(&features, &work, outputs, &mut parts);
+            for (k, output) in outputs.into_iter().enumerate() {
+                let sum = parts.bias[k] + parts.words.iter().map(|w| w[k]).sum::<f32>();
+                let logit = work.logits()[output];
+                assert!(
+                    (sum - logit).abs() < 1e-3 * (1.0 + logit.abs()),
+                    "{sum} and {logit}"
+                );
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ mod spoken;
 
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use daachorse::CharwiseDoubleArrayAhoCorasick;
 use memchr::memmem;
 use rustc_hash::FxHashMap;
 
@@ -240,8 +240,10 @@ impl Scan<'_> {
 }
 
 pub(super) struct Masker {
-    cues: AhoCorasick,
-    classes: Vec<Class>,
+    /// By characters, not bytes: its few kilobytes stay in the cache. Values are indices into `classes`.
+    cues: CharwiseDoubleArrayAhoCorasick<u32>,
+    /// The classes of each pattern: one word may be several cues.
+    classes: Vec<Vec<Class>>,
     pub(super) speakers: Speakers,
     tables: Tables,
     /// For U+4E00..U+A000, what the character can be in a name.
@@ -253,11 +255,16 @@ pub(super) struct Masker {
 
 impl Masker {
     pub(super) fn new(mut tables: Tables) -> Self {
+        let mut places: FxHashMap<String, usize> = FxHashMap::default();
         let mut patterns: Vec<String> = Vec::new();
-        let mut classes = Vec::new();
+        let mut classes: Vec<Vec<Class>> = Vec::new();
         let mut add = |text: &str, class: Class| {
-            patterns.push(text.to_owned());
-            classes.push(class);
+            let place = *places.entry(text.to_owned()).or_insert_with(|| {
+                patterns.push(text.to_owned());
+                classes.push(Vec::new());
+                patterns.len() - 1
+            });
+            classes[place].push(class);
         };
         for (text, class) in &tables.cues {
             add(text, *class);
@@ -274,12 +281,9 @@ impl Masker {
             std::mem::take(&mut tables.speakers),
             std::mem::take(&mut tables.agent_cues),
         );
-        let cues = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&patterns)
-            // Building fails only beyond 2^31 states; the tables are a few kilobytes, and no cue at all is the safe answer.
-            .unwrap_or_else(|_| AhoCorasick::new([""; 0]).expect("no pattern always builds"));
+        let cues = CharwiseDoubleArrayAhoCorasick::new(&patterns)
+            // Patterns are distinct and not empty (`Tables::load`); beyond that building fails only at 2^24 of them.
+            .unwrap_or_else(|_| unreachable!("the cues of data/clean fit an automaton"));
         Masker {
             people: people::Traits::new(&tables),
             titles: Words::new(
@@ -340,21 +344,17 @@ impl Masker {
             held: Vec::new(),
         };
         for m in self.cues.find_overlapping_iter(text) {
-            let class = self.classes[m.pattern().as_usize()];
-            if let Class::Opening = class {
-                if let Some(h) = held_mask(text, m.start()) {
-                    scan.held.push(h);
+            for &class in &self.classes[m.value() as usize] {
+                if let Class::Opening = class {
+                    scan.held.extend(held_mask(text, m.start()));
+                } else if scan.held.last().is_none_or(|h| h.0.end <= m.start()) {
+                    scan.hits.push(Hit {
+                        start: m.start(),
+                        end: m.end(),
+                        class,
+                    });
                 }
-                continue;
             }
-            if scan.held.last().is_some_and(|h| m.start() < h.0.end) {
-                continue;
-            }
-            scan.hits.push(Hit {
-                start: m.start(),
-                end: m.end(),
-                class,
-            });
         }
         scan
     }

@@ -1,0 +1,90 @@
+//! The weights while they are trained, all in single precision; `Network` is what becomes of them.
+
+use crate::model::{NetworkSpec, Seed};
+
+/// Shape and weights in training. All matrices are row-major.
+pub(super) struct Weights {
+    pub spec: NetworkSpec,
+    /// `[n_features, dim]`
+    pub table: Vec<f32>,
+    /// `[dim, hidden]`
+    pub w1: Vec<f32>,
+    pub b1: Vec<f32>,
+    /// `[dim + hidden, n_outputs]`
+    pub w2: Vec<f32>,
+    pub b2: Vec<f32>,
+}
+
+impl Weights {
+    /// Initial weights, drawn from `seed`; `spread` is the standard deviation of the table.
+    pub fn random(spec: NetworkSpec, seed: &Seed, spread: f32) -> Weights {
+        let draw = |name: u64, n: usize, deviation: f32| {
+            let mut seed = seed.child(name);
+            (0..n)
+                .map(|_| seed.normal() * deviation)
+                .collect::<Vec<f32>>()
+        };
+        let (dim, hidden, inner, out) = (spec.dim, spec.hidden, spec.inner(), spec.n_outputs());
+        Weights {
+            table: draw(1, spec.n_features * dim, spread),
+            w1: draw(2, dim * hidden, (2.0 / dim as f32).sqrt()),
+            b1: vec![0.0; hidden],
+            w2: draw(3, inner * out, (1.0 / inner as f32).sqrt()),
+            b2: vec![0.0; out],
+            spec,
+        }
+    }
+
+    /// Weights whose logits are the mean of the members' (all of one shape; at least one).
+    ///
+    /// Rows stand side by side and the hidden layer falls into blocks, so the mean is exact.
+    pub fn fold(mut members: Vec<Weights>) -> Weights {
+        let k = members.len();
+        if k == 1 {
+            return members.remove(0);
+        }
+        let one = members[0].spec.clone();
+        let (dim, hidden, out) = (one.dim, one.hidden, one.n_outputs());
+        let spec = NetworkSpec {
+            dim: dim * k,
+            hidden: hidden * k,
+            ..one
+        };
+        let mut folded = Weights {
+            table: vec![0.0; spec.n_features * spec.dim],
+            w1: vec![0.0; spec.dim * spec.hidden],
+            b1: Vec::with_capacity(spec.hidden),
+            w2: vec![0.0; spec.inner() * out],
+            b2: vec![0.0; out],
+            spec,
+        };
+        let share = 1.0 / k as f32;
+        for (m, member) in members.iter().enumerate() {
+            let rows = folded.table.chunks_exact_mut(dim * k);
+            for (to, from) in rows.zip(member.table.chunks_exact(dim)) {
+                to[m * dim..][..dim].copy_from_slice(from);
+            }
+            if hidden > 0 {
+                for (d, from) in member.w1.chunks_exact(hidden).enumerate() {
+                    let at = (m * dim + d) * hidden * k + m * hidden;
+                    folded.w1[at..][..hidden].copy_from_slice(from);
+                }
+            }
+            folded.b1.extend_from_slice(&member.b1);
+            for (i, from) in member.w2.chunks_exact(out).enumerate() {
+                let row = if i < dim {
+                    m * dim + i
+                } else {
+                    dim * k + m * hidden + (i - dim)
+                };
+                for (to, from) in folded.w2[row * out..][..out].iter_mut().zip(from) {
+                    *to = from * share;
+                }
+            }
+            for (to, from) in folded.b2.iter_mut().zip(&member.b2) {
+                *to += from * share;
+            }
+        }
+        folded
+    }
+}
