@@ -185,23 +185,33 @@ fn to_folder(triage: &Triage, job: &Job<'_>, out: &Path) -> Result<Outcome> {
                 work,
             )
         };
-        let mut batch = source.next_batch(BATCH_RECORDS, taxonomy)?;
-        while !batch.is_empty() {
-            // The next batch is read while this one is decided.
-            let (written, next) = rayon::join(
-                || triage.map(&batch, finish),
-                || source.next_batch(BATCH_RECORDS, taxonomy),
-            );
-            total.read += batch.len() as u64;
-            bar.inc(batch.len() as u64);
-            for chunk in written? {
+        let mut write = |chunks: Vec<Written>, total: &mut Summary| -> Result<()> {
+            for chunk in chunks {
                 if let Some(outputs) = &mut outputs {
                     put(outputs, triage, &layout, options.format, &chunk)?;
                 }
                 total.add(chunk.counts);
             }
+            Ok(())
+        };
+        let mut batch = source.next_batch(BATCH_RECORDS, taxonomy)?;
+        let mut decided: Vec<Written> = Vec::new();
+        while !batch.is_empty() {
+            // While this batch is decided, the one before is written and the next one read.
+            let before = std::mem::take(&mut decided);
+            let (now, next) = rayon::join(
+                || triage.map(&batch, finish),
+                || {
+                    write(before, &mut total)?;
+                    source.next_batch(BATCH_RECORDS, taxonomy)
+                },
+            );
+            decided = now?;
+            total.read += batch.len() as u64;
+            bar.inc(batch.len() as u64);
             batch = next?;
         }
+        write(decided, &mut total)?;
     }
     bar.finish_and_clear();
     if total.read != total.decided + total.rejected {

@@ -60,7 +60,7 @@ impl Default for FitOptions {
     fn default() -> Self {
         FitOptions {
             seed: 1,
-            members: 1,
+            members: 2,
             epochs: 40,
             batch: 32,
             dim: 64,
@@ -90,6 +90,7 @@ pub fn fit(
         n_features,
         dim: options.dim,
         hidden: options.hidden,
+        blocks: 1,
         heads: heads.to_vec(),
     };
     let seed = Seed::new(options.seed);

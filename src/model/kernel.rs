@@ -38,7 +38,7 @@ pub struct Contributions {
 impl Network {
     /// Logits of one text.
     pub fn forward(&self, features: &Features, out: &mut Activations) {
-        let (dim, hidden) = (self.spec.dim, self.spec.hidden);
+        let dim = self.spec.dim;
         out.inner.clear();
         out.inner.resize(self.spec.inner(), 0.0);
         let (pooled, upper) = out.inner.split_at_mut(dim);
@@ -55,7 +55,16 @@ impl Network {
             }
         }
         upper.copy_from_slice(&self.b1);
-        add_product(pooled, &self.w1, hidden, upper);
+        let (block_dim, block_hidden) = self.spec.block();
+        if block_hidden > 0 {
+            let blocks = pooled
+                .chunks_exact(block_dim)
+                .zip(self.w1.chunks_exact(block_dim * block_hidden))
+                .zip(upper.chunks_exact_mut(block_hidden));
+            for ((pooled, w1), upper) in blocks {
+                add_product(pooled, w1, block_hidden, upper);
+            }
+        }
         for value in upper.iter_mut() {
             *value = value.max(0.0);
         }
@@ -84,7 +93,17 @@ impl Network {
             let gradient = &mut out.gradients[k];
             gradient.clear();
             gradient.extend_from_slice(direct);
-            add_product(&out.passed, &self.w1_columns, dim, gradient);
+            let (block_dim, block_hidden) = self.spec.block();
+            if block_hidden > 0 {
+                let blocks = out
+                    .passed
+                    .chunks_exact(block_hidden)
+                    .zip(self.w1_columns.chunks_exact(block_dim * block_hidden))
+                    .zip(gradient.chunks_exact_mut(block_dim));
+                for ((passed, w1), gradient) in blocks {
+                    add_product(passed, w1, block_dim, gradient);
+                }
+            }
             let biases = out.passed.iter().zip(&self.b1);
             out.bias[k] = self.b2[output] + biases.map(|(w, b)| w * b).sum::<f32>();
             for &id in features.signals() {

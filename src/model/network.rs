@@ -40,6 +40,8 @@ pub struct NetworkSpec {
     pub dim: usize,
     /// Width of the hidden layer; may be 0.
     pub hidden: usize,
+    /// Networks that stand side by side: each part of a row meets its own part of the hidden layer only.
+    pub blocks: usize,
     pub heads: Vec<HeadSpec>,
 }
 
@@ -65,6 +67,11 @@ impl NetworkSpec {
     pub(super) fn inner(&self) -> usize {
         self.dim + self.hidden
     }
+
+    /// Widths of a row and of the hidden layer in one block.
+    pub(super) fn block(&self) -> (usize, usize) {
+        (self.dim / self.blocks, self.hidden / self.blocks)
+    }
 }
 
 /// Shape and weights as a bundle keeps them. All matrices are row-major.
@@ -73,13 +80,13 @@ pub struct Network {
     pub(super) spec: NetworkSpec,
     /// `[n_features, dim]`
     pub(super) table: Table,
-    /// `[dim, hidden]`
+    /// `[dim, hidden / blocks]`, block under block.
     pub(super) w1: Vec<f32>,
     pub(super) b1: Vec<f32>,
     /// `[dim + hidden, n_outputs]`
     pub(super) w2: Vec<f32>,
     pub(super) b2: Vec<f32>,
-    /// `w1` and `w2` by columns, for the contributions: `[hidden, dim]`, `[n_outputs, dim + hidden]`.
+    /// `w1` (each block) and `w2` by columns, for the contributions: `[hidden, dim / blocks]`, `[n_outputs, dim + hidden]`.
     pub(super) w1_columns: Vec<f32>,
     pub(super) w2_columns: Vec<f32>,
 }
@@ -127,9 +134,17 @@ impl Network {
     }
 
     fn assemble(spec: NetworkSpec, table: Table, [w1, b1, w2, b2]: [Vec<f32>; 4]) -> Network {
+        let (dim, hidden) = spec.block();
+        let w1_columns = match hidden {
+            0 => Vec::new(),
+            _ => w1
+                .chunks_exact(dim * hidden)
+                .flat_map(|block| columns(block, hidden))
+                .collect(),
+        };
         Network {
             table,
-            w1_columns: columns(&w1, spec.hidden),
+            w1_columns,
             w2_columns: columns(&w2, spec.n_outputs()),
             w1,
             b1,
@@ -148,7 +163,7 @@ impl Network {
         [
             vec![spec.n_features, dim],
             vec![spec.n_features],
-            vec![dim, hidden],
+            vec![dim, hidden / spec.blocks],
             vec![hidden],
             vec![spec.inner(), out],
             vec![out],
@@ -200,6 +215,19 @@ impl Network {
         Ok(Network::assemble(spec, table, dense))
     }
 
+    /// `[dim, hidden]`, with zeros outside the blocks.
+    fn whole_w1(&self) -> Vec<f32> {
+        let (dim, hidden) = self.spec.block();
+        let mut whole = vec![0.0; self.spec.dim * self.spec.hidden];
+        if hidden > 0 {
+            for (d, row) in self.w1.chunks_exact(hidden).enumerate() {
+                let at = d * self.spec.hidden + d / dim * hidden;
+                whole[at..][..hidden].copy_from_slice(row);
+            }
+        }
+        whole
+    }
+
     /// Logits `[n, n_outputs]` of a batch, all in candle tensors: the reference for the kernel.
     pub fn forward_tensors(&self, batch: &[Features]) -> Result<Tensor> {
         let device = Device::Cpu;
@@ -226,7 +254,7 @@ impl Network {
             .collect::<Result<Vec<_>>>()?;
         let pooled = Tensor::cat(&rows, 0)?;
         let head = HeadTensors {
-            w1: Tensor::from_slice(&self.w1, (dim, self.spec.hidden), &device)?,
+            w1: Tensor::from_vec(self.whole_w1(), (dim, self.spec.hidden), &device)?,
             b1: Tensor::from_slice(&self.b1, self.spec.hidden, &device)?,
             w2: Tensor::from_slice(
                 &self.w2,

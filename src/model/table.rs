@@ -44,22 +44,25 @@ impl Table {
                 factors.partition_point(|f| f * MOST < most).min(255) as u8
             })
             .collect();
-        let codes = values.chunks_exact(dim).zip(&scales).flat_map(|(row, &s)| {
+        let rows = values.chunks_exact(dim).zip(&scales);
+        let codes = rows.flat_map(|(row, &s)| {
             let factor = factors[usize::from(s)];
             row.iter()
                 .map(move |v| (v / factor).round().clamp(-MOST, MOST) as i8)
         });
-        Table::from_codes(codes, dim, scales.clone())
+        let codes: Vec<i8> = codes.collect();
+        Table::from_codes(&codes, dim, scales)
     }
 
-    fn from_codes(codes: impl Iterator<Item = i8>, dim: usize, scales: Vec<u8>) -> Table {
-        let mut lines = vec![Line([0; LINE]); (scales.len() * dim).div_ceil(LINE)];
-        for (i, code) in codes.enumerate() {
-            lines[i / LINE].0[i % LINE] = code;
-        }
+    fn from_codes(codes: &[i8], dim: usize, scales: Vec<u8>) -> Table {
+        let lines = codes.chunks(LINE).map(|part| {
+            let mut line = Line([0; LINE]);
+            line.0[..part.len()].copy_from_slice(part);
+            line
+        });
         Table {
             dim,
-            lines,
+            lines: lines.collect(),
             scales,
             factors: factors(),
         }
@@ -135,7 +138,8 @@ impl Table {
         };
         let (codes, scales) = (bytes(codes)?, bytes(scales)?);
         let codes = codes.iter().map(|c| c.wrapping_sub(SHIFT).cast_signed());
-        Ok(Table::from_codes(codes, dim, scales))
+        let codes: Vec<i8> = codes.collect();
+        Ok(Table::from_codes(&codes, dim, scales))
     }
 }
 

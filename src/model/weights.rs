@@ -7,7 +7,7 @@ pub(super) struct Weights {
     pub spec: NetworkSpec,
     /// `[n_features, dim]`
     pub table: Vec<f32>,
-    /// `[dim, hidden]`
+    /// `[dim, hidden / blocks]`
     pub w1: Vec<f32>,
     pub b1: Vec<f32>,
     /// `[dim + hidden, n_outputs]`
@@ -37,7 +37,7 @@ impl Weights {
 
     /// Weights whose logits are the mean of the members' (all of one shape; at least one).
     ///
-    /// Rows stand side by side and the hidden layer falls into blocks, so the mean is exact.
+    /// Rows stand side by side and the hidden layer is a block of each, so the mean is exact.
     pub fn fold(mut members: Vec<Weights>) -> Weights {
         let k = members.len();
         if k == 1 {
@@ -48,11 +48,12 @@ impl Weights {
         let spec = NetworkSpec {
             dim: dim * k,
             hidden: hidden * k,
+            blocks: k,
             ..one
         };
         let mut folded = Weights {
             table: vec![0.0; spec.n_features * spec.dim],
-            w1: vec![0.0; spec.dim * spec.hidden],
+            w1: Vec::with_capacity(spec.dim * hidden),
             b1: Vec::with_capacity(spec.hidden),
             w2: vec![0.0; spec.inner() * out],
             b2: vec![0.0; out],
@@ -64,12 +65,7 @@ impl Weights {
             for (to, from) in rows.zip(member.table.chunks_exact(dim)) {
                 to[m * dim..][..dim].copy_from_slice(from);
             }
-            if hidden > 0 {
-                for (d, from) in member.w1.chunks_exact(hidden).enumerate() {
-                    let at = (m * dim + d) * hidden * k + m * hidden;
-                    folded.w1[at..][..hidden].copy_from_slice(from);
-                }
-            }
+            folded.w1.extend_from_slice(&member.w1);
             folded.b1.extend_from_slice(&member.b1);
             for (i, from) in member.w2.chunks_exact(out).enumerate() {
                 let row = if i < dim {

@@ -13,6 +13,7 @@ fn put(out: &mut Vec<Span>, start: usize, end: usize, kind: MaskKind) {
 }
 
 /// A title, or (without one) 本人 behind a full name.
+#[inline(never)]
 pub(super) fn titled(
     masker: &Masker,
     scan: &Scan,
@@ -118,6 +119,7 @@ pub(super) fn titled(
 }
 
 /// 李桂芳，身份证号…; 李桂芳（电话…: a name that fills the stretch before a number or its cue.
+#[inline(never)]
 pub(super) fn before_number(
     masker: &Masker,
     scan: &Scan,
@@ -154,6 +156,7 @@ pub(super) fn before_number(
 }
 
 /// A name alone in one of the last lines of a letter.
+#[inline(never)]
 pub(super) fn signature(masker: &Masker, scan: &Scan, out: &mut Vec<Span>) {
     if !scan.text.contains('\n') {
         return;
@@ -183,6 +186,7 @@ pub(super) fn signature(masker: &Masker, scan: &Scan, out: &mut Vec<Span>) {
 }
 
 /// A name that fills the stretch between two marks: 。应嘉树，手机号… 代表：商玉芬、冷学斌等。
+#[inline(never)]
 pub(super) fn alone(masker: &Masker, scan: &Scan, out: &mut Vec<Span>) {
     let mut run: Vec<char> = Vec::new();
     let (mut start, mut left) = (0, '\n');
@@ -204,6 +208,7 @@ pub(super) fn alone(masker: &Masker, scan: &Scan, out: &mut Vec<Span>) {
 }
 
 /// Whether `run`, which starts at byte `start` between `left` and `right`, is a name.
+#[inline(never)]
 fn fills(
     masker: &Masker,
     scan: &Scan,
@@ -251,6 +256,7 @@ fn fills(
 }
 
 /// Every further place of the names found.
+#[inline(never)]
 pub(super) fn again(scan: &Scan, names: &[Span], out: &mut Vec<Span>) {
     for (k, s) in names.iter().enumerate() {
         let name = &scan.text[s.start..s.end];
@@ -311,6 +317,7 @@ impl Traits {
 }
 
 /// A name without a cue: surname and two typical given-name characters, with a mark or a function word on either side.
+#[inline(never)]
 pub(super) fn free(masker: &Masker, scan: &Scan, out: &mut Vec<Span>) {
     let traits = &masker.people;
     let mut left = STOP;
