@@ -225,6 +225,8 @@ fn table(triage: &Triage, title: &str, texts: &[String]) {
         format: Format::Csv,
         data: PathBuf::new(),
         model: PathBuf::new(),
+        cascade: None,
+        prior: None,
         source: SourceOptions::default(),
         dry_run: false,
         force: true,

@@ -2,17 +2,21 @@
 //! Law: the only reader and writer of a model folder; another version, a changed file or label set is refused
 //! with the reason. The same training gives the same bytes.
 
+mod encoder;
+
+pub use encoder::{ENCODER_FORMAT_VERSION, EncoderBundle, EncoderManifest};
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::decide::Calibration;
+use crate::decide::{Calibration, LabelCounts, Prior};
 use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::features::{FeatureSpec, Lexicon, Vocabulary};
-use crate::model::{FitOptions, Network, NetworkSpec};
+use crate::model::{FitOptions, HeadSpec, Network, NetworkSpec};
 
 /// Raised with every change of the files or of what a feature is.
 pub const FORMAT_VERSION: u32 = 5;
@@ -40,6 +44,9 @@ pub struct Manifest {
     pub data_sha256: String,
     pub n_train: usize,
     pub n_calibration: usize,
+    /// Labels among the training rows, by head; a bundle written before 2026-11-28 has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub label_counts: Vec<LabelCounts>,
     /// Instruction sets in force when it was trained: on another class of CPU weights may differ by 1e-4.
     pub cpu_class: String,
     /// Figures on the calibration split, by head.
@@ -117,6 +124,12 @@ impl Bundle {
             })
         };
         let manifest_bytes = read(MANIFEST)?;
+        if kind_of(&manifest_bytes).as_deref() == Some(ENCODER) {
+            return Err(refuse(
+                "is an encoder bundle, not a fast one".to_owned(),
+                "name it with --cascade, and a fast bundle with --model",
+            ));
+        }
         // The version is read first: a later format may have other fields.
         let version = serde_json::from_slice::<serde_json::Value>(&manifest_bytes)
             .ok()
@@ -179,6 +192,8 @@ impl Bundle {
         if calibration.heads.len() != manifest.network.heads.len() {
             return Err(damaged(CALIBRATION, "not one entry per head".to_owned()));
         }
+        counts_fit(&manifest.label_counts, &manifest.network.heads)
+            .map_err(|e| damaged(MANIFEST, e))?;
         Ok(Bundle {
             id: sha256(&manifest_bytes)[..12].to_owned(),
             manifest,
@@ -187,6 +202,15 @@ impl Bundle {
             dictionary,
             calibration,
         })
+    }
+
+    /// Judges as for a site with another class mix; the id then names the prior too.
+    pub fn set_prior(&mut self, prior: &Prior) -> Result<()> {
+        let heads = &self.manifest.network.heads;
+        let shifts = prior.shifts(heads, &self.calibration, &self.manifest.label_counts)?;
+        self.network.shift_bias(&shifts);
+        self.id = with_prior(&self.id, prior);
+        Ok(())
     }
 
     /// First twelve hex digits of the manifest's SHA-256: names weights, data, labels and thresholds at once.
@@ -213,6 +237,37 @@ impl Bundle {
     pub fn calibration(&self) -> &Calibration {
         &self.calibration
     }
+}
+
+/// The kind that a manifest of an encoder bundle names; a fast one names none.
+const ENCODER: &str = "encoder";
+
+fn kind_of(manifest_bytes: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(manifest_bytes).ok()?;
+    Some(value.get("kind")?.as_str()?.to_owned())
+}
+
+/// Counts may be missing as a whole, but not in part.
+fn counts_fit(counts: &[LabelCounts], heads: &[HeadSpec]) -> Result<(), String> {
+    let fits = counts.len() == heads.len()
+        && counts
+            .iter()
+            .zip(heads)
+            .all(|(c, h)| c.by_label.len() == h.labels.len());
+    if counts.is_empty() || fits {
+        Ok(())
+    } else {
+        Err("label_counts: not one number per label".to_owned())
+    }
+}
+
+/// Whether `dir` says that it is an encoder bundle.
+pub fn is_encoder(dir: &Path) -> bool {
+    std::fs::read(dir.join(MANIFEST)).is_ok_and(|b| kind_of(&b).as_deref() == Some(ENCODER))
+}
+
+fn with_prior(id: &str, prior: &Prior) -> String {
+    format!("{id}+prior.{}", &prior.sha256()[..8])
 }
 
 /// The bytes of a bundle's files, ready to be written.

@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::decide::Precision;
 use crate::error::{Error, Result};
 use crate::features::FeatureSpec;
-use crate::jobs::{self, HeadColumn, Outcome};
+use crate::jobs::{self, EncoderStart, EncoderTraining, HeadColumn, Outcome};
+use crate::model::encoder::{EncoderFit, Freeze, NewEncoder, Pooling, WindowSpec};
 use crate::model::{FitOptions, RowStep};
 use crate::source::{Encoding, Limits, SourceOptions};
 
@@ -134,7 +135,96 @@ struct TriageArgs {
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
+    tier: TierArgs,
+    #[command(flatten)]
     source: SourceArgs,
+}
+
+#[derive(Debug, Args)]
+struct TierArgs {
+    /// Encoder bundle that judges what the fast model leaves below `auto`
+    #[arg(long, value_name = "DIR")]
+    cascade: Option<PathBuf>,
+    /// The site's class mix, CSV `head,label,share` or TOML, where it is not that of the training texts
+    #[arg(long, value_name = "FILE")]
+    prior: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct EncoderArgs {
+    /// Fine-tune the BERT encoder in this folder (config.json, model.safetensors, tokenizer.json or vocab.txt)
+    #[arg(long, value_name = "DIR", conflicts_with = "encoder_new")]
+    encoder: Option<PathBuf>,
+    /// Train an encoder from nothing, e.g. layers=2,hidden=128,heads=2,inner=512,positions=256,min-count=2
+    #[arg(long, value_name = "SHAPE")]
+    encoder_new: Option<NewEncoder>,
+    /// Lower layers that stay as they are, embeddings with them; `all` teaches the heads alone
+    #[arg(long, value_name = "N|all", default_value = "0")]
+    encoder_layers_frozen: Freeze,
+    #[arg(long, default_value_t = EncoderFit::default().epochs)]
+    encoder_epochs: usize,
+    /// Texts of a step
+    #[arg(long, default_value_t = EncoderFit::default().batch)]
+    encoder_batch: usize,
+    /// Of the encoder's layers; from nothing 0.001 suits
+    #[arg(long, default_value_t = EncoderFit::default().learning_rate)]
+    encoder_learning_rate: f64,
+    /// Of the heads
+    #[arg(long, default_value_t = EncoderFit::default().heads_learning_rate)]
+    encoder_heads_learning_rate: f64,
+    /// How a window's tokens become one vector
+    #[arg(long, value_enum, default_value_t)]
+    encoder_pooling: Pooling,
+    /// Tokens of a window; longer texts are cut into several
+    #[arg(long, value_name = "TOKENS", default_value_t = WindowSpec::default().tokens)]
+    encoder_window: usize,
+    /// Tokens that neighbouring windows share
+    #[arg(long, value_name = "TOKENS", default_value_t = WindowSpec::default().overlap)]
+    encoder_overlap: usize,
+    /// Windows of one text at most
+    #[arg(long, value_name = "N", default_value_t = WindowSpec::default().most)]
+    encoder_windows: usize,
+}
+
+impl EncoderArgs {
+    /// `fit`: what both tiers share, seed and smoothing.
+    fn training(self, fit: &FitOptions) -> Result<Option<EncoderTraining>> {
+        let start = match (self.encoder, self.encoder_new) {
+            (Some(dir), _) => EncoderStart::Folder(dir),
+            (None, Some(new)) => EncoderStart::New(new),
+            (None, None) => return Ok(None),
+        };
+        let wrong = |what: &str| Err(Error::Usage(what.to_owned()));
+        if self.encoder_epochs == 0 || self.encoder_batch == 0 {
+            return wrong("--encoder-epochs and --encoder-batch: at least 1");
+        }
+        let rates = [self.encoder_learning_rate, self.encoder_heads_learning_rate];
+        if rates.iter().any(|r| !(*r > 0.0 && *r < 1.0)) {
+            return wrong("--encoder-learning-rate and its like: between 0 and 1");
+        }
+        if self.encoder_layers_frozen != Freeze::Lower(0) && matches!(start, EncoderStart::New(_)) {
+            return wrong("--encoder-layers-frozen: a new encoder has nothing to keep");
+        }
+        Ok(Some(EncoderTraining {
+            start,
+            fit: EncoderFit {
+                seed: fit.seed,
+                epochs: self.encoder_epochs,
+                batch: self.encoder_batch,
+                learning_rate: self.encoder_learning_rate,
+                heads_learning_rate: self.encoder_heads_learning_rate,
+                frozen: self.encoder_layers_frozen,
+                smoothing: fit.smoothing,
+                ..EncoderFit::default()
+            },
+            pooling: self.encoder_pooling,
+            window: WindowSpec {
+                tokens: self.encoder_window,
+                overlap: self.encoder_overlap,
+                most: self.encoder_windows,
+            },
+        }))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -165,6 +255,8 @@ struct TrainArgs {
     suggest_precision: f32,
     #[command(flatten)]
     fit: FitArgs,
+    #[command(flatten, next_help_heading = "Encoder tier")]
+    encoder: EncoderArgs,
     #[command(flatten)]
     source: SourceArgs,
 }
@@ -301,6 +393,8 @@ struct EvaluateArgs {
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
+    tier: TierArgs,
+    #[command(flatten)]
     source: SourceArgs,
 }
 
@@ -353,6 +447,8 @@ pub fn run(cli: Cli) -> Result<Outcome> {
             format: a.format,
             data: a.place.data,
             model: a.place.model,
+            cascade: a.tier.cascade,
+            prior: a.tier.prior,
             source: a.source.options(),
             dry_run: a.dry_run,
             force: a.force,
@@ -369,6 +465,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
                 source: a.source.options(),
                 heads: a.head,
                 features,
+                encoder: a.encoder.training(&fit)?,
                 fit,
                 precision: Precision {
                     auto: a.auto_precision,
@@ -380,6 +477,8 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Evaluate(a) => jobs::evaluate::run(&jobs::evaluate::EvaluateOptions {
             inputs: a.inputs,
             model: a.place.model,
+            cascade: a.tier.cascade,
+            prior: a.tier.prior,
             data: a.place.data,
             source: a.source.options(),
             heads: a.head,

@@ -1,21 +1,25 @@
 //! The only place that chains the rooms: a complaint in, a `Ticket` out; batches by rayon, order kept.
 //! Law: same input and bundle give the same tickets, with 1 thread or 16.
 
+mod cascade;
+
+pub use cascade::{Cascade, Opinion, opinions};
+
 use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, EncoderBundle};
 use crate::clean::{CleanText, Cleaner};
 use crate::complaint::Complaint;
-use crate::decide::{Decider, Raised};
+use crate::decide::{Decider, Prior, Raised};
 use crate::error::{Error, Result};
 use crate::features::{Features, Scratch};
 use crate::model::{Activations, Contributions};
 use crate::segment::{Segmenter, Segments};
 use crate::tables::Tables;
-use crate::ticket::{EvidenceWord, Ticket};
+use crate::ticket::{EvidenceWord, Judge, Ticket};
 
 /// Text to words: what training and triage share, so that neither can prepare text in its own way.
 pub struct Front<'t> {
@@ -71,6 +75,7 @@ pub struct Triage {
     pub bundle: Arc<Bundle>,
     segmenter: Segmenter,
     decider: Decider,
+    cascade: Option<Cascade>,
     /// Names of parallel clocks by type.
     parallel: Vec<Vec<String>>,
 }
@@ -80,16 +85,38 @@ const N_EVIDENCE: usize = 5;
 
 impl Triage {
     pub fn load(data: &Path, model: &Path) -> Result<Triage> {
+        Triage::load_with(data, model, None, None)
+    }
+
+    /// As `load`, with an encoder bundle behind the fast model and the class mix of a site.
+    pub fn load_with(
+        data: &Path,
+        model: &Path,
+        cascade: Option<&Path>,
+        prior: Option<&Path>,
+    ) -> Result<Triage> {
         let tables = Tables::load(data)?;
-        let bundle = Bundle::load(model)?;
-        Triage::new(Arc::new(tables), Arc::new(bundle))
+        let mut bundle = Bundle::load(model)?;
+        let mut second = cascade.map(EncoderBundle::load).transpose()?;
+        if let Some(path) = prior {
+            let prior = Prior::load(path)?;
+            bundle.set_prior(&prior)?;
+            if let Some(second) = &mut second {
+                second.set_prior(&prior)?;
+            }
+        }
+        let triage = Triage::new(Arc::new(tables), Arc::new(bundle))?;
+        match second {
+            Some(second) => triage.with_cascade(Arc::new(second)),
+            None => Ok(triage),
+        }
     }
 
     pub fn new(tables: Arc<Tables>, bundle: Arc<Bundle>) -> Result<Triage> {
         Ok(Triage {
             segmenter: Segmenter::new(bundle.dictionary())?,
             decider: Decider::new(
-                bundle.network().spec(),
+                &bundle.network().spec().heads,
                 bundle.calibration(),
                 &tables.taxonomy,
                 &tables.cues,
@@ -102,6 +129,7 @@ impl Triage {
                 .collect(),
             tables,
             bundle,
+            cascade: None,
         })
     }
 
@@ -116,8 +144,18 @@ impl Triage {
         &self.decider
     }
 
-    /// Decides one complaint.
+    /// Decides one complaint by the fast model.
     pub fn decide<'c>(&self, complaint: &'c Complaint, work: &mut Workspace) -> Result<Ticket<'c>> {
+        self.decide_by(complaint, None, work)
+    }
+
+    /// By the encoder's opinion, where the cascade has one.
+    fn decide_by<'c>(
+        &self,
+        complaint: &'c Complaint,
+        second: Option<&Opinion>,
+        work: &mut Workspace,
+    ) -> Result<Ticket<'c>> {
         let tables = &*self.tables;
         let network = self.bundle.network();
         let clean = self.front().clean(&complaint.text);
@@ -131,12 +169,18 @@ impl Triage {
         );
         network.forward(&work.features, &mut work.activations);
         let received = complaint.received.as_ref();
-        let decision = self.decider.apply(
+        let mut decision = self.decider.apply(
             work.activations.logits(),
             work.features.known_share(),
             self.bundle.calibration(),
             &findings,
         );
+        let mut judge = Judge::Fast;
+        if let (Some(opinion), Some(cascade)) = (second, &self.cascade) {
+            let fast_type = decision.type_.first().label;
+            judge = Judge::Encoder { fast_type };
+            decision = cascade.decide(opinion, &findings, Some(&decision));
+        }
         let route = tables
             .routing
             .apply(&decision, complaint.channel, &tables.taxonomy)
@@ -172,6 +216,7 @@ impl Triage {
             text_sha256: crate::digest::sha256(clean.text().as_bytes()),
             clean,
             decision,
+            judge,
             findings,
             route,
             due,

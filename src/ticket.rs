@@ -23,12 +23,33 @@ pub struct EvidenceWord {
     pub contribution: f32,
 }
 
+/// Which model's logits a decision was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judge {
+    Fast,
+    /// The words of evidence are still the fast model's.
+    Encoder {
+        /// The type that the fast model had put first.
+        fast_type: usize,
+    },
+}
+
+impl Judge {
+    pub fn code(self) -> &'static str {
+        match self {
+            Judge::Fast => "fast",
+            Judge::Encoder { .. } => "encoder",
+        }
+    }
+}
+
 /// A decided complaint.
 #[derive(Debug)]
 pub struct Ticket<'c> {
     pub complaint: &'c Complaint,
     pub clean: CleanText,
     pub decision: Decision,
+    pub judge: Judge,
     pub findings: Findings,
     pub route: Route,
     /// `None` if the record says not when it was received.
@@ -158,7 +179,11 @@ impl Ticket<'_> {
             }
             None => {
                 let first = self.decision.urgency.first();
-                let _ = write!(out, "模型判断（概率 {:.2}）", first.prob);
+                let judge = match self.judge {
+                    Judge::Fast => "模型",
+                    Judge::Encoder { .. } => "编码器",
+                };
+                let _ = write!(out, "{judge}判断（概率 {:.2}）", first.prob);
                 self.level_grounds(out);
             }
         }
@@ -166,7 +191,11 @@ impl Ticket<'_> {
 
     fn level_grounds(&self, out: &mut String) {
         for (i, word) in self.words(&self.level_words).take(3).enumerate() {
-            out.push_str(if i == 0 { "，依据：" } else { "、" });
+            out.push_str(match (i, self.judge) {
+                (0, Judge::Fast) => "，依据：",
+                (0, Judge::Encoder { .. }) => "，快速模型的依据：",
+                _ => "、",
+            });
             out.push_str(word);
         }
     }

@@ -2,16 +2,18 @@
 //! Law: a rule may raise an urgency, never lower one; an abstention is visible as `Band::Review`.
 
 mod calibration;
+mod prior;
 
 pub use calibration::{
     Calibration, Caution, Doubt, HeadCalibration, LabelledLogits, Precision, Threshold, fit_head,
 };
+pub use prior::{LabelCounts, Prior};
 
 use serde::Serialize;
 
 use crate::cues::{Cues, Findings};
 use crate::error::{Error, Result};
-use crate::model::{HeadKind, NetworkSpec};
+use crate::model::{HeadKind, HeadSpec, offsets};
 use crate::taxonomy::{Taxonomy, head};
 use calibration::{sigmoid, softmax};
 
@@ -114,6 +116,15 @@ pub struct Decision {
     pub review_ground: Option<ReviewGround>,
 }
 
+impl Decision {
+    /// Leaves the type to a person, because the text is not of the kind that the model knows.
+    pub fn abstain_unknown(&mut self) {
+        self.type_.band = Band::Review;
+        self.band = Band::Review;
+        self.review_ground = Some(ReviewGround::UnknownText);
+    }
+}
+
 /// Where each of our heads stands among the network's logits, and its label order in the taxonomy.
 #[derive(Debug)]
 struct HeadPlace {
@@ -139,14 +150,13 @@ pub struct Decider {
 impl Decider {
     /// Checks that the bundle's labels are the tables' labels, and that rules name known ones.
     pub fn new(
-        spec: &NetworkSpec,
+        heads: &[HeadSpec],
         calibration: &Calibration,
         taxonomy: &Taxonomy,
         cues: &Cues,
     ) -> Result<Decider> {
         let place = |name: &str, kind: HeadKind| -> Result<HeadPlace> {
-            let head = spec
-                .heads
+            let head = heads
                 .iter()
                 .position(|h| h.name == name)
                 .ok_or_else(|| {
@@ -154,7 +164,7 @@ impl Decider {
                         "the bundle has no head `{name}`: triage needs a bundle trained with the heads type, reason, urgency and flags"
                     ))
                 })?;
-            let found = &spec.heads[head];
+            let found = &heads[head];
             let codes = taxonomy.codes(name);
             let labels = found
                 .labels
@@ -165,7 +175,7 @@ impl Decider {
                 Some(labels) if found.kind == kind && labels.len() == codes.len() => {
                     Ok(HeadPlace {
                         head,
-                        first: spec.offsets()[head],
+                        first: offsets(heads)[head],
                         labels,
                     })
                 }

@@ -9,47 +9,45 @@ use crate::cues::Findings;
 use crate::decide::{
     Calibration, Caution, Doubt, HeadCalibration, LabelledLogits, Precision, fit_head,
 };
-use crate::features::Features;
 use crate::metrics::{Answer, Scorecard, score, score_multi};
-use crate::model::{Activations, HeadKind, HeadSpec, Network, Target};
+use crate::model::{HeadKind, HeadSpec, Target, offsets};
 use crate::tables::Tables;
 use crate::taxonomy::head;
 
 /// Accuracy, macro-F1 and n by head.
 pub(super) type HeadFigures = BTreeMap<String, BTreeMap<String, f64>>;
 
-/// All labelled rows, and which of them were held out.
+/// The held-out rows, as places among all labelled rows.
 pub(super) struct HeldOut<'a> {
     pub indices: &'a [usize],
     pub findings: &'a [Findings],
-    pub features: &'a [Features],
     /// By row and head.
     pub targets: &'a [Vec<Option<Target>>],
+}
+
+/// What a model says about the held-out rows, in their order.
+pub(super) struct Judged {
+    pub logits: Vec<Vec<f32>>,
+    /// Share of each text that the model knows, 0..=1.
+    pub known_shares: Vec<f32>,
 }
 
 impl HeldOut<'_> {
     pub fn calibrate(
         &self,
-        network: &Network,
+        heads: &[HeadSpec],
+        judged: Judged,
         tables: &Tables,
         precision: Precision,
     ) -> (Calibration, HeadFigures) {
-        let spec = network.spec();
-        let logits: Vec<Vec<f32>> = self
-            .indices
-            .par_iter()
-            .map_init(Activations::default, |work, i| {
-                network.forward(&self.features[*i], work);
-                work.logits().to_vec()
-            })
-            .collect();
+        let logits = judged.logits;
         let mut calibration = Calibration {
             heads: Vec::new(),
             cautions: Vec::new(),
-            min_known_share: self.min_known_share(),
+            min_known_share: min_known_share(judged.known_shares),
         };
         let mut figures = HeadFigures::new();
-        for (k, (head, first)) in spec.heads.iter().zip(spec.offsets()).enumerate() {
+        for (k, (head, first)) in heads.iter().zip(offsets(heads)).enumerate() {
             let own: Vec<&[f32]> = logits
                 .iter()
                 .map(|l| &l[first..first + head.labels.len()])
@@ -84,14 +82,6 @@ impl HeldOut<'_> {
             Some((logits.to_vec(), gold))
         })
         .collect()
-    }
-
-    /// The smallest share of known features of 99.5 % of the held-out texts.
-    fn min_known_share(&self) -> f32 {
-        let known = |i: &usize| self.features[*i].known_share();
-        let mut shares: Vec<f32> = self.indices.iter().map(known).collect();
-        shares.sort_by(f32::total_cmp);
-        shares.get(shares.len() / 200).copied().unwrap_or(0.0)
     }
 
     /// The limits of the levels that ask for a recall, by what model and rules reach together.
@@ -136,6 +126,12 @@ impl HeldOut<'_> {
         }
         cautions
     }
+}
+
+/// The smallest share of 99.5 % of the held-out texts.
+fn min_known_share(mut shares: Vec<f32>) -> f32 {
+    shares.sort_by(f32::total_cmp);
+    shares.get(shares.len() / 200).copied().unwrap_or(0.0)
 }
 
 fn scorecard(head: &HeadSpec, fitted: &HeadCalibration, rows: &[LabelledLogits]) -> Scorecard {

@@ -6,20 +6,16 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::Outcome;
+use super::given::{Given, GivenHead, Models};
 use super::labelled::{self, HeadColumn, heads_or_default};
 use super::voices::{Split, Voices};
-use crate::bundle::Bundle;
 use crate::complaint::Complaint;
-use crate::decide::Band;
 use crate::error::{Error, Result};
 use crate::metrics::{Answer, Scorecard, score, score_multi};
-use crate::model::{Activations, HeadKind, Target};
-use crate::pipeline::{Front, Triage, Workspace};
-use crate::segment::Segmenter;
+use crate::model::{HeadKind, HeadSpec, Target};
 use crate::sink::MARK;
 use crate::source::SourceOptions;
 use crate::tables::Tables;
@@ -29,7 +25,12 @@ use crate::taxonomy::head;
 #[derive(Debug)]
 pub struct EvaluateOptions {
     pub inputs: Vec<PathBuf>,
+    /// A fast bundle, or an encoder bundle by itself.
     pub model: PathBuf,
+    /// An encoder bundle for what the fast model leaves below `auto`.
+    pub cascade: Option<PathBuf>,
+    /// The site's class mix.
+    pub prior: Option<PathBuf>,
     pub data: PathBuf,
     pub source: SourceOptions,
     /// Empty: the heads of the bundle, in columns of their names.
@@ -49,6 +50,46 @@ struct Report {
     heads: Vec<Scorecard>,
     by_genre: BTreeMap<String, Vec<Scorecard>>,
     bands: BTreeMap<&'static str, BandFigures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cascade: Option<CascadeFigures>,
+}
+
+/// What the encoder changes, by the first scored head.
+#[derive(Serialize)]
+struct CascadeFigures {
+    bundle: String,
+    /// Rows below `auto`, and those of them with a label.
+    sent_on: usize,
+    labelled: usize,
+    /// Of the labelled ones: right by the fast model, and by the encoder.
+    right_fast: usize,
+    right_encoder: usize,
+}
+
+fn cascade_figures(id: &str, given: &[Given], gold: &[Vec<Option<Target>>]) -> CascadeFigures {
+    let mut figures = CascadeFigures {
+        bundle: id.to_owned(),
+        sent_on: 0,
+        labelled: 0,
+        right_fast: 0,
+        right_encoder: 0,
+    };
+    for (given, gold) in given.iter().zip(gold) {
+        let Some(alone) = &given.alone else { continue };
+        figures.sent_on += 1;
+        if let (
+            Some(Some(Target::One(gold))),
+            Some(GivenHead::One(before, _)),
+            Some(GivenHead::One(after, _)),
+        ) = (gold.first(), alone.first(), given.heads.first())
+        {
+            let gold = *gold as usize;
+            figures.labelled += 1;
+            figures.right_fast += usize::from(*before == gold);
+            figures.right_encoder += usize::from(*after == gold);
+        }
+    }
+    figures
 }
 
 /// How often the first label of the type is right in a band.
@@ -58,27 +99,12 @@ struct BandFigures {
     right: usize,
 }
 
-/// What one row was given, by scored head.
-struct Given {
-    /// Label and calibrated probability of each single head, or the labels that pass.
-    heads: Vec<GivenHead>,
-    /// Urgency by the model alone, for bundles that triage.
-    band: Option<Band>,
-    genre: String,
-    masked: String,
-}
-
-enum GivenHead {
-    One(usize, f32),
-    Any(Vec<usize>),
-}
-
 pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
     let tables = Arc::new(Tables::load(&options.data)?);
-    let bundle = Arc::new(Bundle::load(&options.model)?);
-    let spec = bundle.network().spec();
-    let columns = if options.heads.is_empty() && spec.heads.iter().all(|h| h.name != head::TYPE) {
-        spec.heads
+    let models = Models::load(options)?;
+    let heads = models.heads();
+    let columns = if options.heads.is_empty() && heads.iter().all(|h| h.name != head::TYPE) {
+        heads
             .iter()
             .map(|h| HeadColumn {
                 column: h.name.clone(),
@@ -90,9 +116,9 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
     };
     let mut places = Vec::new();
     for column in &columns {
-        let place = spec.heads.iter().position(|h| h.name == column.head);
+        let place = heads.iter().position(|h| h.name == column.head);
         places.push(place.ok_or_else(|| {
-            let names: Vec<&str> = spec.heads.iter().map(|h| h.name.as_str()).collect();
+            let names: Vec<&str> = heads.iter().map(|h| h.name.as_str()).collect();
             Error::Usage(format!(
                 "--head {}: the bundle's heads are {}",
                 column.head,
@@ -121,7 +147,7 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
     if rows.is_empty() {
         return Err(Error::Usage("no labelled rows to evaluate on".to_owned()));
     }
-    let given = give(&rows, &tables, &bundle, &places)?;
+    let given = models.give(&rows, &tables, &places)?;
     let mut faults = Vec::new();
     let gold: Vec<Vec<Option<Target>>> = rows
         .iter()
@@ -130,7 +156,7 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
                 .iter()
                 .enumerate()
                 .map(|(i, p)| {
-                    let head = &spec.heads[*p];
+                    let head = &heads[*p];
                     labelled::target(row, i, head.kind, &head.labels, &mut faults)
                 })
                 .collect()
@@ -143,7 +169,7 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
     let score_rows = |keep: &dyn Fn(usize) -> bool| -> Vec<Scorecard> {
         let mut cards = Vec::new();
         for (k, place) in places.iter().enumerate() {
-            let spec_head = &spec.heads[*place];
+            let spec_head = &heads[*place];
             let picked = (0..rows.len()).filter(|i| keep(*i));
             let card = match spec_head.kind {
                 HeadKind::Single => {
@@ -195,13 +221,16 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
         }
     }
     let report = Report {
-        bundle: bundle.id().to_owned(),
+        bundle: models.id().to_owned(),
         n: rows.len(),
         rejected: labelled.rejected,
         split: options.split.map(|s| format!("{s:?}").to_lowercase()),
         heads: score_rows(&|_| true),
         by_genre,
         bands,
+        cascade: models
+            .cascade_id()
+            .map(|id| cascade_figures(id, &given, &gold)),
     };
     print!("{}", text(&report));
     if let Some(path) = &options.json {
@@ -211,98 +240,13 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
         std::fs::write(path, bytes).map_err(|e| Error::io(path, "cannot be written", e))?;
     }
     if let Some(path) = &options.bad_cases {
-        write_bad_cases(path, &rows, &given, &gold, &places, &bundle)?;
+        write_bad_cases(path, &rows, &given, &gold, &places, heads)?;
     }
     Ok(if labelled.rejected > 0 {
         Outcome::DoneWithRejects
     } else {
         Outcome::Done
     })
-}
-
-/// Decides every row: as triage does where the bundle has our heads, by the network alone for any other.
-fn give(
-    rows: &[Complaint],
-    tables: &Arc<Tables>,
-    bundle: &Arc<Bundle>,
-    places: &[usize],
-) -> Result<Vec<Given>> {
-    let spec = bundle.network().spec();
-    let offsets = spec.offsets();
-    let by_network = |logits: &[f32]| -> Vec<GivenHead> {
-        places
-            .iter()
-            .map(|p| {
-                let head = &spec.heads[*p];
-                let own = &logits[offsets[*p]..offsets[*p] + head.labels.len()];
-                let calibration = &bundle.calibration().heads[*p];
-                match head.kind {
-                    HeadKind::Single => {
-                        let (label, prob) = calibration.first(own);
-                        GivenHead::One(label, prob)
-                    }
-                    HeadKind::Multi => GivenHead::Any(calibration.passing(own)),
-                }
-            })
-            .collect()
-    };
-    let genre = |row: &Complaint| {
-        row.channel
-            .map_or_else(String::new, |c| tables.taxonomy.channels[c].genre.clone())
-    };
-    if spec.heads.iter().any(|h| h.name == head::TYPE)
-        && let Ok(triage) = Triage::new(tables.clone(), bundle.clone())
-    {
-        return rows
-            .par_iter()
-            .map_init(Workspace::default, |work, row| {
-                let ticket = triage.decide(row, work)?;
-                let mut heads = by_network(work.activations.logits());
-                for (k, p) in places.iter().enumerate() {
-                    let head = &spec.heads[*p];
-                    let codes = tables.taxonomy.codes(&head.name);
-                    let own = |i: usize| head.labels.iter().position(|l| l == codes[i]);
-                    if head.name == head::URGENCY
-                        && let (Some(level), GivenHead::One(_, prob)) =
-                            (own(ticket.decision.level), &heads[k])
-                    {
-                        heads[k] = GivenHead::One(level, *prob);
-                    }
-                    if head.name == head::FLAGS {
-                        let flags = ticket.decision.flags.iter();
-                        heads[k] = GivenHead::Any(flags.filter_map(|f| own(f.flag)).collect());
-                    }
-                }
-                Ok(Given {
-                    heads,
-                    band: Some(ticket.decision.band),
-                    genre: genre(row),
-                    masked: ticket.clean.text().to_owned(),
-                })
-            })
-            .collect();
-    }
-    let segmenter = Segmenter::new(bundle.dictionary())?;
-    let front = Front {
-        cleaner: &tables.cleaner,
-        segmenter: &segmenter,
-    };
-    Ok(rows
-        .par_iter()
-        .map_init(Activations::default, |work, row| {
-            let clean = front.clean(&row.text);
-            let findings = tables.findings(row, &clean);
-            let signals = tables.cues.signals(&findings);
-            let features = bundle.vocabulary().apply(&front.segment(&clean), &signals);
-            bundle.network().forward(&features, work);
-            Given {
-                heads: by_network(work.logits()),
-                band: None,
-                genre: genre(row),
-                masked: clean.text().to_owned(),
-            }
-        })
-        .collect())
 }
 
 /// The report for people: one block a head.
@@ -367,6 +311,20 @@ fn text(report: &Report) -> String {
             f.right as f64 / f.n.max(1) as f64
         );
     }
+    if let Some(c) = &report.cascade {
+        let share = |n: usize, of: usize| n as f64 / of.max(1) as f64;
+        let _ = writeln!(
+            out,
+            "cascade: {} of {} rows ({:.3}) sent on to encoder {}; there the first head is right in {:.3} by the fast model, {:.3} by the encoder (n {})",
+            c.sent_on,
+            report.n,
+            share(c.sent_on, report.n),
+            c.bundle,
+            share(c.right_fast, c.labelled),
+            share(c.right_encoder, c.labelled),
+            c.labelled
+        );
+    }
     out
 }
 
@@ -377,7 +335,7 @@ fn write_bad_cases(
     given: &[Given],
     gold: &[Vec<Option<Target>>],
     places: &[usize],
-    bundle: &Bundle,
+    heads: &[HeadSpec],
 ) -> Result<()> {
     let failed = |e: csv::Error| Error::Failed(format!("{}: {e}", path.display()));
     let mut writer = csv::Writer::from_writer(MARK.to_vec());
@@ -395,7 +353,7 @@ fn write_bad_cases(
         .map_err(failed)?;
     for ((row, given), gold) in rows.iter().zip(given).zip(gold) {
         for (k, p) in places.iter().enumerate() {
-            let head = &bundle.network().spec().heads[*p];
+            let head = &heads[*p];
             if let (Some(Target::One(gold)), GivenHead::One(label, prob)) =
                 (&gold[k], &given.heads[k])
                 && *gold as usize != *label

@@ -1,10 +1,14 @@
 //! `xiaobao inspect`: what a bundle is, or what an input looks like to the reader (masked).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Outcome;
-use crate::bundle::Bundle;
+use super::calibrate::HeadFigures;
+use crate::bundle::{Bundle, EncoderBundle, is_encoder};
+use crate::decide::Calibration;
 use crate::error::{Error, Result};
+use crate::model::HeadSpec;
 use crate::source::{Source, SourceOptions};
 use crate::tables::Tables;
 
@@ -20,6 +24,9 @@ pub struct InspectOptions {
 }
 
 pub fn run(options: &InspectOptions) -> Result<Outcome> {
+    if is_encoder(&options.path) {
+        return encoder_bundle(&options.path);
+    }
     if options.path.join("manifest.json").is_file() {
         return bundle(&options.path);
     }
@@ -45,8 +52,39 @@ fn bundle(path: &Path) -> Result<Outcome> {
         m.n_train, m.n_calibration, m.training.seed, m.cpu_class
     );
     println!("data        sha256 {}", m.data_sha256);
-    for (head, calibration) in m.network.heads.iter().zip(&bundle.calibration().heads) {
-        let figures = &m.metrics[&head.name];
+    show_heads(&m.network.heads, bundle.calibration(), &m.metrics);
+    show_files(&m.files);
+    Ok(Outcome::Done)
+}
+
+fn encoder_bundle(path: &Path) -> Result<Outcome> {
+    let bundle = EncoderBundle::load(path)?;
+    let m = bundle.manifest();
+    println!(
+        "bundle      {} (encoder format {}, xiaobao {})",
+        bundle.id(),
+        m.format_version,
+        m.xiaobao
+    );
+    println!("network     {:?}", bundle.encoder());
+    println!(
+        "fine-tuned  on {} rows, calibrated on {}, seed {}, {} epochs, frozen {:?}, {}",
+        m.n_train,
+        m.n_calibration,
+        m.training.seed,
+        m.training.epochs,
+        m.training.frozen,
+        m.cpu_class
+    );
+    println!("data        sha256 {}", m.data_sha256);
+    show_heads(&m.encoder.heads, bundle.calibration(), &m.metrics);
+    show_files(&m.files);
+    Ok(Outcome::Done)
+}
+
+fn show_heads(heads: &[HeadSpec], calibration: &Calibration, metrics: &HeadFigures) {
+    for (head, calibration) in heads.iter().zip(&calibration.heads) {
+        let figures = &metrics[&head.name];
         println!(
             "head        {}: {} labels · T {:.2} · calibration split: accuracy {:.3}, macro-F1 {:.3}, n {}",
             head.name,
@@ -68,10 +106,12 @@ fn bundle(path: &Path) -> Result<Outcome> {
             }
         }
     }
-    for (file, hash) in &m.files {
+}
+
+fn show_files(files: &BTreeMap<String, String>) {
+    for (file, hash) in files {
         println!("file        {file} sha256 {hash}");
     }
-    Ok(Outcome::Done)
 }
 
 fn input(options: &InspectOptions) -> Result<Outcome> {

@@ -10,10 +10,13 @@ pub mod triage;
 
 mod calibrate;
 mod corpus;
+mod given;
 mod labelled;
+mod train_encoder;
 mod voices;
 
 pub use labelled::HeadColumn;
+pub use train_encoder::{EncoderStart, EncoderTraining};
 pub use voices::Split;
 
 /// How a job that did not fail ended.

@@ -7,19 +7,20 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::calibrate::HeldOut;
+use super::calibrate::{HeadFigures, HeldOut, Judged};
 use super::labelled::{self, HeadColumn, heads_or_default};
+use super::train_encoder::EncoderTraining;
 use super::voices::{Split, Voices};
 use super::{Outcome, progress};
 use crate::bundle::{Bundle, FORMAT_VERSION, Manifest, cpu_class};
 use crate::clean::CleanText;
 use crate::complaint::Complaint;
 use crate::cues::{Findings, Signal};
-use crate::decide::Precision;
+use crate::decide::{LabelCounts, Precision};
 use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::features::{FeatureSpec, Features, Vocabulary, VocabularyFit};
-use crate::model::{Example, FitOptions, HeadKind, HeadSpec, Target, fit};
+use crate::model::{Activations, Example, FitOptions, HeadKind, HeadSpec, Target, fit};
 use crate::pipeline::Front;
 use crate::segment::Segmenter;
 use crate::source::SourceOptions;
@@ -39,11 +40,54 @@ pub struct TrainOptions {
     pub features: FeatureSpec,
     pub fit: FitOptions,
     pub precision: Precision,
+    /// `Some`: fine-tune an encoder instead of the fast model.
+    pub encoder: Option<EncoderTraining>,
     /// Share of rows held out for calibration where no voices are listed, 0..1.
     pub holdout: f64,
 }
 
-pub fn run(options: &TrainOptions) -> Result<Outcome> {
+/// Labelled rows, cleaned and split: what both tiers train on.
+pub(super) struct Prepared {
+    pub tables: Tables,
+    pub rows: Vec<Complaint>,
+    pub rejected: usize,
+    pub splits: Vec<Split>,
+    pub specs: Vec<HeadSpec>,
+    /// By row and head.
+    pub targets: Vec<Vec<Option<Target>>>,
+    pub cleaned: Vec<CleanText>,
+    pub findings: Vec<Findings>,
+}
+
+impl Prepared {
+    /// Places of the rows of one split.
+    pub fn indices(&self, split: Split) -> Vec<usize> {
+        (0..self.rows.len())
+            .filter(|i| self.splits[*i] == split)
+            .collect()
+    }
+
+    /// Labels among the training rows.
+    pub fn label_counts(&self) -> Vec<LabelCounts> {
+        let train = self.splits.iter().zip(&self.targets);
+        let train = train.filter(|(split, _)| **split == Split::Train);
+        LabelCounts::of(&self.specs, train.map(|(_, targets)| targets.as_slice()))
+    }
+
+    pub fn data_sha256(&self) -> String {
+        data_hash(&self.rows)
+    }
+
+    pub fn outcome(&self) -> Outcome {
+        if self.rejected > 0 {
+            Outcome::DoneWithRejects
+        } else {
+            Outcome::Done
+        }
+    }
+}
+
+fn prepare(options: &TrainOptions) -> Result<Prepared> {
     if options.out.exists() && !options.force {
         return Err(Error::Usage(format!(
             "{}: exists already: choose another --out, or add --force",
@@ -61,10 +105,11 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     let rows = labelled.rows;
     let splits = split(&rows, voices.as_ref(), options.holdout)?;
     let count = |s: Split| splits.iter().filter(|x| **x == s).count();
-    let (n_train, n_calibration) = (count(Split::Train), count(Split::Calibration));
+    let n_train = count(Split::Train);
     eprintln!(
-        "{} rows: {n_train} to train, {n_calibration} to calibrate, {} left for tests",
+        "{} rows: {n_train} to train, {} to calibrate, {} left for tests",
         rows.len(),
+        count(Split::Calibration),
         count(Split::Test)
     );
     if n_train < 2 {
@@ -74,22 +119,50 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     }
     let specs = specs(&heads, &rows, &tables.taxonomy)?;
     let targets = targets(&rows, &specs)?;
-
-    let segmenter = Segmenter::new(&tables.dictionary)?;
-    let front = Front {
-        cleaner: &tables.cleaner,
-        segmenter: &segmenter,
-    };
-    let cleaned: Vec<CleanText> = rows.par_iter().map(|r| front.clean(&r.text)).collect();
-    let lexicon = tables.lexicon.clone();
+    let cleaned: Vec<CleanText> = rows
+        .par_iter()
+        .map(|row| tables.cleaner.apply(&row.text))
+        .collect();
     let findings: Vec<Findings> = rows
         .par_iter()
         .zip(&cleaned)
         .map(|(row, clean)| tables.findings(row, clean))
         .collect();
+    Ok(Prepared {
+        rejected: labelled.rejected,
+        tables,
+        rows,
+        splits,
+        specs,
+        targets,
+        cleaned,
+        findings,
+    })
+}
+
+pub fn run(options: &TrainOptions) -> Result<Outcome> {
+    let prepared = prepare(options)?;
+    if let Some(encoder) = &options.encoder {
+        return super::train_encoder::run(options, encoder, prepared);
+    }
+    let Prepared {
+        tables,
+        splits,
+        specs,
+        targets,
+        cleaned,
+        findings,
+        ..
+    } = &prepared;
+    let segmenter = Segmenter::new(&tables.dictionary)?;
+    let front = Front {
+        cleaner: &tables.cleaner,
+        segmenter: &segmenter,
+    };
+    let lexicon = tables.lexicon.clone();
     let signals: Vec<Vec<Signal<'_>>> = findings.iter().map(|f| tables.cues.signals(f)).collect();
     let fit_vocabulary = VocabularyFit::new(options.features, lexicon);
-    let vocabulary = vocabulary(fit_vocabulary, &front, &cleaned, &signals, &splits);
+    let vocabulary = vocabulary(fit_vocabulary, &front, cleaned, &signals, splits);
     if vocabulary.is_empty() {
         return Err(Error::Usage(
             "no feature stands in enough texts: lower --min-count, or give more rows".to_owned(),
@@ -103,7 +176,7 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     let examples: Vec<Example> = splits
         .iter()
         .zip(&features)
-        .zip(&targets)
+        .zip(targets)
         .filter(|((split, _), _)| **split == Split::Train)
         .map(|((_, features), targets)| Example {
             words: features.totals(),
@@ -117,7 +190,7 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     );
     let network = fit(
         vocabulary.len(),
-        &specs,
+        specs,
         &examples,
         &options.fit,
         &mut |_, _, loss| {
@@ -128,25 +201,33 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     .map_err(|e| Error::Failed(format!("training failed: {e}")))?;
     bar.finish_and_clear();
 
-    let held: Vec<usize> = (0..rows.len())
-        .filter(|i| splits[*i] == Split::Calibration)
-        .collect();
-    let held = HeldOut {
-        indices: &held,
-        findings: &findings,
-        features: &features,
-        targets: &targets,
+    let indices = prepared.indices(Split::Calibration);
+    let judged = Judged {
+        logits: indices
+            .par_iter()
+            .map_init(Activations::default, |work, i| {
+                network.forward(&features[*i], work);
+                work.logits().to_vec()
+            })
+            .collect(),
+        known_shares: indices.iter().map(|i| features[*i].known_share()).collect(),
     };
-    let (calibration, metrics) = held.calibrate(&network, &tables, options.precision);
+    let held = HeldOut {
+        indices: &indices,
+        findings,
+        targets,
+    };
+    let (calibration, metrics) = held.calibrate(specs, judged, tables, options.precision);
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
         xiaobao: env!("CARGO_PKG_VERSION").to_owned(),
         network: network.spec().clone(),
         features: options.features,
         training: options.fit.clone(),
-        data_sha256: data_hash(&rows),
-        n_train,
-        n_calibration,
+        data_sha256: prepared.data_sha256(),
+        n_train: prepared.indices(Split::Train).len(),
+        n_calibration: indices.len(),
+        label_counts: prepared.label_counts(),
         cpu_class: cpu_class(),
         metrics,
         files: BTreeMap::new(),
@@ -154,22 +235,23 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     let dictionary = tables.dictionary.clone();
     let (bundle, files) = Bundle::new(manifest, network, vocabulary, dictionary, calibration)?;
     files.write(&options.out, options.force)?;
-    for (name, figures) in &bundle.manifest().metrics {
-        eprintln!(
-            "calibration split: {name} accuracy {:.4}, macro-F1 {:.4} (n {})",
-            figures["accuracy"], figures["macro_f1"], figures["n"]
-        );
-    }
+    tell(&bundle.manifest().metrics);
     eprintln!(
         "bundle {} written to {}",
         bundle.id(),
         options.out.display()
     );
-    Ok(if labelled.rejected > 0 {
-        Outcome::DoneWithRejects
-    } else {
-        Outcome::Done
-    })
+    Ok(prepared.outcome())
+}
+
+/// The figures of the calibration split on stderr.
+pub(super) fn tell(metrics: &HeadFigures) {
+    for (name, figures) in metrics {
+        eprintln!(
+            "calibration split: {name} accuracy {:.4}, macro-F1 {:.4} (n {})",
+            figures["accuracy"], figures["macro_f1"], figures["n"]
+        );
+    }
 }
 
 fn split(rows: &[Complaint], voices: Option<&Voices>, holdout: f64) -> Result<Vec<Split>> {

@@ -17,7 +17,7 @@ use crate::sink::{
     Cells, Layout, MARK, Names, Outputs, Row, line_of, list_header, write_rejected, write_ticket,
 };
 use crate::source::{Found, Record, Source, SourceOptions};
-use crate::ticket::Ticket;
+use crate::ticket::{Judge, Ticket};
 
 /// Form of the decisions file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -36,6 +36,10 @@ pub struct TriageOptions {
     pub format: Format,
     pub data: PathBuf,
     pub model: PathBuf,
+    /// An encoder bundle for what the fast model leaves below `auto`.
+    pub cascade: Option<PathBuf>,
+    /// The site's class mix.
+    pub prior: Option<PathBuf>,
     pub source: SourceOptions,
     /// Read and decide everything, write nothing.
     pub dry_run: bool,
@@ -74,7 +78,23 @@ pub struct Summary {
     pub sheets_missing_slot: BTreeMap<String, u64>,
     /// Masks put on, by kind; never their values.
     pub masks: BTreeMap<String, u64>,
+    /// With `--cascade` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cascade: Option<CascadeCounts>,
     pub version: String,
+}
+
+/// What the encoder behind the fast model was asked.
+#[derive(Debug, Default, Serialize)]
+pub struct CascadeCounts {
+    /// Id of the encoder bundle.
+    pub bundle: String,
+    /// Complaints that the fast model left below `auto`, judged by the encoder.
+    pub sent_on: u64,
+    /// Of those, the ones to which the encoder gave another type than the fast model.
+    pub type_changed: u64,
+    /// Of those, by the band that the encoder's answer reached.
+    pub by_band: BTreeMap<String, u64>,
 }
 
 impl Summary {
@@ -86,6 +106,13 @@ impl Summary {
         self.channel_unknown += other.channel_unknown;
         self.without_receipt += other.without_receipt;
         self.provisional_targets += other.provisional_targets;
+        if let (Some(mine), Some(theirs)) = (&mut self.cascade, other.cascade) {
+            mine.sent_on += theirs.sent_on;
+            mine.type_changed += theirs.type_changed;
+            for (band, n) in theirs.by_band {
+                *mine.by_band.entry(band).or_default() += n;
+            }
+        }
         let pairs = [
             (&mut self.by_type, other.by_type),
             (&mut self.by_reason, other.by_reason),
@@ -118,7 +145,8 @@ struct Written {
 const BATCH_RECORDS: usize = 8 * CHUNK_RECORDS;
 
 pub fn run(options: &TriageOptions) -> Result<Outcome> {
-    let triage = Triage::load(&options.data, &options.model)?;
+    let (cascade, prior) = (options.cascade.as_deref(), options.prior.as_deref());
+    let triage = Triage::load_with(&options.data, &options.model, cascade, prior)?;
     run_with(&triage, options)
 }
 
@@ -156,10 +184,15 @@ fn to_folder(triage: &Triage, job: &Job<'_>, out: &Path) -> Result<Outcome> {
     let names = Names {
         tables: &triage.tables,
         bundle_id: triage.bundle.id(),
+        encoder_id: triage.cascade().map(|c| c.bundle.id()),
     };
     let mut total = Summary {
         bundle: triage.bundle.id().to_owned(),
         data_sha256: triage.tables.sha256.clone(),
+        cascade: triage.cascade().map(|c| CascadeCounts {
+            bundle: c.bundle.id().to_owned(),
+            ..CascadeCounts::default()
+        }),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ..Summary::default()
     };
@@ -331,7 +364,11 @@ fn write_chunk(
     let mut lists: BTreeMap<usize, Row> = BTreeMap::new();
     let mut cells = Cells::new();
     let mut slots = Slots::new();
+    let mut together = triage
+        .together(records.iter().map(|r| r.as_ref().ok()), work)?
+        .into_iter();
     for record in records {
+        let judged = together.next().flatten();
         let complaint = match record {
             Ok(complaint) => complaint,
             Err(rejected) => {
@@ -340,7 +377,10 @@ fn write_chunk(
                 continue;
             }
         };
-        let ticket = triage.decide(complaint, work)?;
+        let ticket = match judged {
+            Some(ticket) => ticket,
+            None => triage.decide(complaint, work)?,
+        };
         count(&mut out.counts, &ticket, names);
         cells.read(&ticket, names);
         match format {
@@ -419,6 +459,12 @@ fn count(counts: &mut Summary, ticket: &Ticket<'_>, names: Names<'_>) {
         Some(Raised::Caution(_)) => counts.raised_by_caution += 1,
         None => {}
     }
+    if let Judge::Encoder { fast_type } = ticket.judge {
+        let cascade = counts.cascade.get_or_insert_default();
+        cascade.sent_on += 1;
+        cascade.type_changed += u64::from(d.type_.first().label != fast_type);
+        *cascade.by_band.entry(d.band.code().to_owned()).or_default() += 1;
+    }
     counts.channel_unknown += u64::from(ticket.complaint.channel_unknown);
     match &ticket.due {
         Some(due) => {
@@ -459,6 +505,16 @@ fn tell(total: &Summary, dry_run: bool, out: &Path) {
     );
     eprintln!("urgency  {}", part(&total.by_urgency));
     eprintln!("band     {}", part(&total.by_band));
+    if let Some(c) = &total.cascade {
+        eprintln!(
+            "cascade  {} of {} sent on to encoder {}, {} given another type; there {}",
+            c.sent_on,
+            total.decided,
+            c.bundle,
+            c.type_changed,
+            part(&c.by_band)
+        );
+    }
     if total.rejected > 0 {
         eprintln!("rejects  {}", part(&total.by_reject));
     }
@@ -499,6 +555,7 @@ fn to_stdout(triage: &Triage, job: &Job<'_>) -> Result<Outcome> {
     let names = Names {
         tables: &triage.tables,
         bundle_id: triage.bundle.id(),
+        encoder_id: triage.cascade().map(|c| c.bundle.id()),
     };
     let taxonomy = &triage.tables.taxonomy;
     let stdout = Path::new("standard output");
@@ -522,10 +579,17 @@ fn to_stdout(triage: &Triage, job: &Job<'_>) -> Result<Outcome> {
             any_rejected |= batch.iter().any(std::result::Result::is_err);
             let chunks = triage.map(&batch, |records, work| {
                 let mut out = Vec::new();
+                let mut together = triage
+                    .together(records.iter().map(|r| r.as_ref().ok()), work)?
+                    .into_iter();
                 for record in records {
+                    let judged = together.next().flatten();
                     match record {
                         Ok(complaint) => {
-                            let ticket = triage.decide(complaint, work)?;
+                            let ticket = match judged {
+                                Some(ticket) => ticket,
+                                None => triage.decide(complaint, work)?,
+                            };
                             write_ticket(&ticket, names, &mut out)?;
                         }
                         Err(rejected) => write_rejected(rejected, &mut out)?,

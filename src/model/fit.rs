@@ -8,7 +8,7 @@ use candle_core::{Device, Result, Tensor, Var};
 use rayon::prelude::*;
 
 use crate::features::unit_scale;
-use crate::model::network::HeadTensors;
+use crate::model::network::{HeadTensors, offsets};
 use crate::model::step::{Adam, Dense, Pair, RowStep, Rows};
 use crate::model::weights::Weights;
 use crate::model::{HeadKind, HeadSpec, Network, NetworkSpec, Seed};
@@ -248,7 +248,7 @@ impl Trainer {
             b2: self.b2.var.as_tensor().clone(),
         };
         let logits = heads.forward(pooled.as_tensor())?;
-        let loss = loss(&logits, &network.spec, targets, options.smoothing)?;
+        let loss = loss(&logits, &network.spec.heads, targets, options.smoothing)?;
         let value = f64::from(loss.to_scalar::<f32>()?);
         if !value.is_finite() {
             return Err(candle_core::Error::Msg(format!(
@@ -296,15 +296,15 @@ impl Trainer {
 }
 
 /// Mean over the texts of the summed losses of their labelled heads.
-fn loss(
+pub(super) fn loss(
     logits: &Tensor,
-    spec: &NetworkSpec,
+    heads: &[HeadSpec],
     targets: &[&[Option<Target>]],
     smoothing: f32,
 ) -> Result<Tensor> {
-    let n = targets.len();
+    let (n, device) = (targets.len(), logits.device());
     let mut total: Option<Tensor> = None;
-    for (head, (spec_head, first)) in spec.heads.iter().zip(spec.offsets()).enumerate() {
+    for (head, (spec_head, first)) in heads.iter().zip(offsets(heads)).enumerate() {
         let width = spec_head.labels.len();
         let z = logits.narrow(1, first, width)?;
         let mut want = vec![0.0f32; n * width];
@@ -326,7 +326,7 @@ fn loss(
                 None => {}
             }
         }
-        let want = Tensor::from_vec(want, (n, width), &Device::Cpu)?;
+        let want = Tensor::from_vec(want, (n, width), device)?;
         let part = match spec_head.kind {
             HeadKind::Single => {
                 let top = z.max_keepdim(1)?.detach();
@@ -337,7 +337,7 @@ fn loss(
             HeadKind::Multi => {
                 // softplus(z) - z · want, in the form that cannot overflow
                 let soft = (z.relu()? + (z.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
-                let labelled = Tensor::from_vec(labelled, (n, 1), &Device::Cpu)?;
+                let labelled = Tensor::from_vec(labelled, (n, 1), device)?;
                 (soft - (z * want)?)?.broadcast_mul(&labelled)?.sum_all()?
             }
         };
@@ -348,6 +348,6 @@ fn loss(
     }
     match total {
         Some(sum) => sum / n as f64,
-        None => Tensor::zeros((), candle_core::DType::F32, &Device::Cpu),
+        None => Tensor::zeros((), candle_core::DType::F32, device),
     }
 }

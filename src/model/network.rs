@@ -30,6 +30,24 @@ pub struct HeadSpec {
     pub labels: Vec<String>,
 }
 
+/// Labels of all heads together: the width of the logits.
+pub fn n_outputs(heads: &[HeadSpec]) -> usize {
+    heads.iter().map(|h| h.labels.len()).sum()
+}
+
+/// First logit of each head.
+pub fn offsets(heads: &[HeadSpec]) -> Vec<usize> {
+    let mut at = 0;
+    heads
+        .iter()
+        .map(|h| {
+            let first = at;
+            at += h.labels.len();
+            first
+        })
+        .collect()
+}
+
 /// Everything that fixes the shapes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,20 +66,12 @@ pub struct NetworkSpec {
 impl NetworkSpec {
     /// Labels of all heads together: the width of the logits.
     pub fn n_outputs(&self) -> usize {
-        self.heads.iter().map(|h| h.labels.len()).sum()
+        n_outputs(&self.heads)
     }
 
     /// First logit of each head.
     pub fn offsets(&self) -> Vec<usize> {
-        let mut at = 0;
-        self.heads
-            .iter()
-            .map(|h| {
-                let first = at;
-                at += h.labels.len();
-                first
-            })
-            .collect()
+        offsets(&self.heads)
     }
 
     pub(super) fn inner(&self) -> usize {
@@ -156,6 +166,13 @@ impl Network {
 
     pub fn spec(&self) -> &NetworkSpec {
         &self.spec
+    }
+
+    /// Adds `shifts`, one per output, to the last bias.
+    pub fn shift_bias(&mut self, shifts: &[f32]) {
+        for (b, s) in self.b2.iter_mut().zip(shifts) {
+            *b += s;
+        }
     }
 
     fn shapes(spec: &NetworkSpec) -> [Vec<usize>; 6] {

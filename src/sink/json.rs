@@ -12,13 +12,25 @@ use crate::decide::{HeadDecision, Raised, ReviewGround};
 use crate::error::{Error, Result};
 use crate::tables::Tables;
 use crate::taxonomy::head;
-use crate::ticket::{EvidenceWord, Ticket};
+use crate::ticket::{EvidenceWord, Judge, Ticket};
 
 /// What the writers need beside a ticket.
 #[derive(Clone, Copy)]
 pub struct Names<'t> {
     pub tables: &'t Tables,
     pub bundle_id: &'t str,
+    /// Id of the encoder bundle behind the fast one, with `--cascade`.
+    pub encoder_id: Option<&'t str>,
+}
+
+impl<'t> Names<'t> {
+    /// Id of the bundle that judged a ticket.
+    pub fn bundle_of(&self, ticket: &Ticket<'_>) -> &'t str {
+        match (ticket.judge, self.encoder_id) {
+            (Judge::Encoder { .. }, Some(id)) => id,
+            _ => self.bundle_id,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -37,6 +49,9 @@ struct Line<'a> {
     route: RouteView<'a>,
     facts: Facts<'a>,
     bundle: &'a str,
+    /// With `--cascade`: which tier judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'static str>,
     source: Place<'a>,
     #[serde(skip_serializing_if = "is_empty")]
     carried: &'a Carried,
@@ -138,6 +153,9 @@ impl Serialize for Flags<'_> {
 struct Evidence<'a> {
     type_words: Words<'a>,
     urgency_words: Words<'a>,
+    /// Whose words they are, where another model judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    words_by: Option<&'static str>,
     /// The level before rules.
     urgency_by_model: &'a str,
     /// Id of the rule, or `caution` where the model alone raised in doubt.
@@ -249,6 +267,7 @@ pub fn write_ticket(ticket: &Ticket<'_>, names: Names<'_>, out: &mut Vec<u8>) ->
         evidence: Evidence {
             type_words: Words(text, &ticket.type_words),
             urgency_words: Words(text, &ticket.level_words),
+            words_by: (ticket.judge != Judge::Fast).then_some(Judge::Fast.code()),
             urgency_by_model: &taxonomy.levels[d.urgency.first().label].label.code,
             raised_by: d.raised_by.map(|by| match by {
                 Raised::Rule(i) => rules[ticket.findings.fired[i].rule as usize].id.as_str(),
@@ -296,7 +315,8 @@ pub fn write_ticket(ticket: &Ticket<'_>, names: Names<'_>, out: &mut Vec<u8>) ->
                 .map(|c| taxonomy.channels[c].code.as_str()),
             channel_unknown: ticket.complaint.channel_unknown,
         },
-        bundle: names.bundle_id,
+        bundle: names.bundle_of(ticket),
+        model: names.encoder_id.map(|_| ticket.judge.code()),
         source: Place {
             file: &ticket.complaint.position.file,
             row: ticket.complaint.position.row,

@@ -233,7 +233,7 @@ impl Cells {
             .push_str(ticket.clean.text());
         self.clear(Column::text_sha256)
             .push_str(&ticket.text_sha256);
-        self.clear(Column::bundle).push_str(names.bundle_id);
+        self.clear(Column::bundle).push_str(names.bundle_of(ticket));
     }
 
     fn read_dates(&mut self, ticket: &Ticket<'_>) {

@@ -3,6 +3,7 @@
 mod architecture;
 mod behaviour;
 mod bundle;
+mod encoder;
 mod golden;
 mod inputs;
 mod laws;
