@@ -173,16 +173,17 @@ fn table(triage: &Triage, title: &str, texts: &[String]) {
             }
         }),
     );
+    let mut cues = xiaobao::cues::Scratch::default();
     line(
         "rules and facts",
         best(|| {
             for clean in &cleaned {
-                let deciding: Vec<_> = clean.deciding().collect();
                 black_box(triage.tables.cues.apply(
                     clean.text(),
-                    &deciding,
+                    clean.deciding(),
                     "hotline",
                     Some((2026, 3, 1)),
+                    &mut cues,
                 ));
             }
         }),

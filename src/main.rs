@@ -6,8 +6,8 @@ use clap::Parser;
 use xiaobao::cli::{Cli, run};
 
 fn main() -> ExitCode {
-    // candle would hand each large operation to threads of its own that wait by spinning, five times slower on a busy
-    // machine (docs/model.md); here rayon alone shares the work out.
+    // candle would hand each large operation to threads of its own that wait by spinning, which costs much on a busy
+    // machine; here rayon alone shares the work out.
     if std::env::var_os("CANDLE_NUM_THREADS").is_none() {
         // SAFETY: the first statement of the program: no other thread reads the environment yet.
         unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use crate::bundle::{Bundle, EncoderBundle};
 use crate::clean::{CleanText, Cleaner};
 use crate::complaint::Complaint;
+use crate::cues;
 use crate::decide::{Decider, Prior, Raised};
 use crate::error::{Error, Result};
 use crate::features::{Features, Scratch};
@@ -41,6 +42,7 @@ impl Front<'_> {
 #[derive(Default)]
 pub struct Workspace {
     scratch: Scratch,
+    cues: cues::Scratch,
     pub features: Features,
     pub activations: Activations,
     pub contributions: Contributions,
@@ -159,8 +161,9 @@ impl Triage {
         let tables = &*self.tables;
         let network = self.bundle.network();
         let clean = self.front().clean(&complaint.text);
-        let segments = self.front().segment(&clean);
-        let findings = tables.findings(complaint, &clean);
+        let mut segments = self.front().segment(&clean);
+        let findings = tables.findings(complaint, &clean, &mut work.cues);
+        segments.withhold(&findings.withheld);
         self.bundle.vocabulary().apply_into(
             &segments,
             &tables.cues.signals(&findings),

@@ -19,6 +19,8 @@ pub enum WordKind {
     Border,
     /// A mask such as `〔手机1〕`.
     Mask,
+    /// Said, but not as the complainant's own matter: 我没打算曝光. Read by its signal, not as a word.
+    Withheld,
 }
 
 /// One word; offsets are bytes into `CleanText::text`.
@@ -49,6 +51,21 @@ impl<'t> Segments<'t> {
 
     pub fn words(&self) -> &[Word] {
         &self.words
+    }
+
+    /// Withholds every word of text that touches one of the ranges, bytes of the text.
+    pub fn withhold(&mut self, ranges: &[Range<usize>]) {
+        for range in ranges {
+            let first = (self.words).partition_point(|w| w.end as usize <= range.start);
+            for word in &mut self.words[first..] {
+                if word.start as usize >= range.end {
+                    break;
+                }
+                if word.kind == WordKind::Text {
+                    word.kind = WordKind::Withheld;
+                }
+            }
+        }
     }
 }
 

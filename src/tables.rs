@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::clean::{CleanText, Cleaner};
 use crate::clock::Clock;
 use crate::complaint::Complaint;
-use crate::cues::{Cues, Findings};
+use crate::cues::{Cues, Findings, Scratch};
 use crate::error::{Error, Fault, Result};
 use crate::features::Lexicon;
 use crate::reply::Templates;
@@ -91,15 +91,21 @@ impl Tables {
     }
 
     /// What rules and facts say about one cleaned complaint.
-    pub fn findings(&self, complaint: &Complaint, clean: &CleanText) -> Findings {
+    pub fn findings(
+        &self,
+        complaint: &Complaint,
+        clean: &CleanText,
+        scratch: &mut Scratch,
+    ) -> Findings {
         let channel = complaint.channel.map(|c| &*self.taxonomy.channels[c].code);
         let received = complaint.received.as_ref().map(|m| {
             let date = m.date();
             (date.year(), date.month(), date.day())
         });
-        let deciding: Vec<_> = clean.deciding().collect();
         let channel = channel.unwrap_or("");
-        self.cues.apply(clean.text(), &deciding, channel, received)
+        let deciding = clean.deciding();
+        self.cues
+            .apply(clean.text(), deciding, channel, received, scratch)
     }
 }
 

@@ -2,12 +2,20 @@
 
 use std::ops::Range;
 
+use serde::Deserialize;
+
+use super::numbers::{digit, number_before};
+use super::people;
+use super::scan::Place;
+use super::scope::{self, Counts};
+use super::units::Unit;
+
 /// A sum of money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amount {
     /// In hundredths of a yuan.
     pub fen: i64,
-    /// Not the size of a contract, a limit or an income.
+    /// Not the size of a contract, a limit or an income, and not another person's.
     pub disputed: bool,
     pub range: Range<usize>,
 }
@@ -34,55 +42,59 @@ pub struct Facts {
     pub dates: Vec<DateMention>,
     /// Those who complain together: the largest count.
     pub people: Option<Stated>,
-    /// Days between the event and now: the smallest.
-    pub days_ago: Option<Stated>,
+    /// Whether five or more are counted who do not join.
+    pub bystanders: bool,
+    /// Whether the text says that its writer complains alone.
+    pub alone: bool,
+    /// Days between an event and now, in the order of the text.
+    pub days_ago: Vec<Stated>,
     /// Age of the person affected: the largest.
     pub age: Option<Stated>,
 }
 
-/// What a unit word measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
-    Yuan,
-    /// 万 or w, with or without 元 behind it.
-    TenThousand,
-    Day,
-    People,
-    DaysAgo,
-    /// A word that is itself a number of days ago.
-    Ago(u32),
-    Years,
+/// What a word tells about the number beside it, one bit each.
+pub(super) mod word {
+    pub const TOGETHER: u32 = 1 << 23;
+    pub const WITH_ME: u32 = 1 << 24;
+    pub const APART_BEFORE: u32 = 1 << 25;
+    pub const APART_AFTER: u32 = 1 << 26;
+    pub const ALONE: u32 = 1 << 27;
+    pub const CONTRACT: u32 = 1 << 28;
+    pub const EACH: u32 = 1 << 29;
+    /// Any of the above.
+    pub const FACTS: u32 = 0x7f << 23;
 }
 
-/// Unit words of the automaton.
-pub(super) const UNITS: &[(&str, Unit)] = &[
-    ("元", Unit::Yuan),
-    ("块", Unit::Yuan),
-    ("万", Unit::TenThousand),
-    ("w", Unit::TenThousand),
-    ("日", Unit::Day),
-    ("号", Unit::Day),
-    ("个人", Unit::People),
-    ("人", Unit::People),
-    ("户", Unit::People),
-    ("名", Unit::People),
-    ("位", Unit::People),
-    ("天前", Unit::DaysAgo),
-    ("昨天", Unit::Ago(1)),
-    ("昨晚", Unit::Ago(1)),
-    ("昨日", Unit::Ago(1)),
-    ("前天", Unit::Ago(2)),
-    ("大前天", Unit::Ago(3)),
-    ("今天", Unit::Ago(0)),
-    ("今早", Unit::Ago(0)),
-    ("今晨", Unit::Ago(0)),
-    ("今日", Unit::Ago(0)),
-    ("刚才", Unit::Ago(0)),
-    ("刚刚", Unit::Ago(0)),
-    ("小时前", Unit::Ago(0)),
-    ("分钟前", Unit::Ago(0)),
-    ("岁", Unit::Years),
-];
+/// The words by which numbers are read; from `[facts]` of `urgency_rules.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FactWords {
+    together: Vec<String>,
+    with_me: Vec<String>,
+    apart_before: Vec<String>,
+    apart_after: Vec<String>,
+    alone: Vec<String>,
+    contract: Vec<String>,
+    each: Vec<String>,
+    pub no_money: Vec<String>,
+}
+
+impl FactWords {
+    /// Every word with its bit.
+    pub fn words(&self) -> impl Iterator<Item = (&str, u32)> {
+        [
+            (&self.together, word::TOGETHER),
+            (&self.with_me, word::WITH_ME),
+            (&self.apart_before, word::APART_BEFORE),
+            (&self.apart_after, word::APART_AFTER),
+            (&self.alone, word::ALONE),
+            (&self.contract, word::CONTRACT),
+            (&self.each, word::EACH),
+        ]
+        .into_iter()
+        .flat_map(|(words, bit)| words.iter().map(move |w| (w.as_str(), bit)))
+    }
+}
 
 impl Facts {
     /// The range that each number lies in, by the limits of the labelling guide (2, 5 and 20 people, 3 days, 50,000 yuan, 60).
@@ -92,74 +104,120 @@ impl Facts {
             5..20 => "people 5-19",
             _ => "people 20+",
         });
-        let days = self.days_ago.as_ref().map(|d| match d.value {
+        let bystanders = (self.bystanders && self.people.is_none()).then_some("people apart");
+        let alone = self.alone.then_some("alone");
+        let days = self.days_ago.iter().map(|d| d.value).min();
+        let days = days.map(|days| match days {
             0 => "day 0",
             1..=3 => "days 1-3",
-            _ => "days 4+",
+            4..=20 => "days 4-20",
+            _ => "days 21+",
         });
         let age = self.age.as_ref().map(|a| match a.value {
             ..18 => "age -17",
             18..60 => "age 18-59",
             _ => "age 60+",
         });
-        let disputed = self.amounts.iter().filter(|a| a.disputed);
-        let amount = disputed.map(|a| a.fen).max().map(|fen| match fen {
+        let most = |disputed: bool| {
+            let amounts = self.amounts.iter().filter(move |a| a.disputed == disputed);
+            amounts.map(|a| a.fen).max()
+        };
+        let amount = most(true).map(|fen| match fen {
             ..10_000 => "yuan -99",
             10_000..100_000 => "yuan 100-",
             100_000..1_000_000 => "yuan 1,000-",
             1_000_000..5_000_000 => "yuan 10,000-",
             _ => "yuan 50,000+",
         });
-        [people, days, age, amount].into_iter().flatten()
+        let apart = most(false).filter(|fen| *fen >= 5_000_000);
+        let apart = apart.map(|_| "yuan apart");
+        [people, bystanders, alone, days, age, amount, apart]
+            .into_iter()
+            .flatten()
     }
+}
 
-    pub(super) fn read(
-        &mut self,
-        text: &str,
-        unit_at: Range<usize>,
-        unit: Unit,
-        received: Option<(i16, i8, i8)>,
-    ) {
-        let before = &text[..unit_at.start];
+/// Reads the facts of one text from its places.
+pub(super) struct Reader<'a> {
+    pub text: &'a str,
+    pub places: &'a [Place],
+    pub bits: &'a [u32],
+    /// Behind 万 they say that it counts no money.
+    pub no_money: &'a [String],
+    /// Year, month and day of receipt.
+    pub received: Option<(i16, i8, i8)>,
+    pub facts: &'a mut Facts,
+    /// Numbers that are read by their value, not as words.
+    pub withheld: &'a mut Vec<Range<usize>>,
+}
+
+impl Reader<'_> {
+    /// Reads what the unit at place `at` measures.
+    pub fn read(&mut self, at: usize, unit: Unit) {
+        let place = self.places[at];
+        let (start, end) = (place.start as usize, place.end as usize);
+        let before = &self.text[..start];
         match unit {
-            Unit::Yuan | Unit::TenThousand => self.read_amount(text, before, unit_at, unit),
-            Unit::Day => self.read_date(before, unit_at, received),
-            Unit::People => self.read_people(text, before, unit_at),
-            Unit::DaysAgo => {
+            Unit::Yuan | Unit::TenThousand => self.amount(at, unit),
+            Unit::Day => self.date(start, end),
+            Unit::People => {
+                if let Some(number) = number_before(before) {
+                    people::read(self, at, number);
+                }
+            }
+            Unit::Both => people::read(self, at, (2.0, start)),
+            Unit::Days(each) => {
                 if let Some((n, start)) = number_before(before) {
-                    self.ago(n as u32, start..unit_at.end);
+                    self.ago(n as u32 * each, start..end);
                 }
             }
-            Unit::Ago(n) => self.ago(n, unit_at),
-            Unit::Years => {
-                if let Some((n, start)) = number_before(before)
-                    && (1.0..=110.0).contains(&n)
-                {
-                    let older = self.age.as_ref().is_none_or(|a| f64::from(a.value) < n);
-                    if older {
-                        self.age = Some(Stated {
-                            value: n as u32,
-                            range: start..unit_at.end,
-                        });
-                    }
+            Unit::Ago(n) => {
+                // The 前天 of 大前天 is no day before yesterday.
+                if !before.ends_with('大') {
+                    self.ago(n, start..end);
                 }
             }
+            Unit::Years => self.age(at, end),
         }
     }
 
-    /// Puts everything in text order.
-    pub(super) fn finish(&mut self) {
-        self.amounts.sort_by_key(|a| a.range.start);
-        self.dates.sort_by_key(|d| d.range.start);
+    /// Whether the number that begins at `start` and ends with place `at` is the complainant's matter.
+    pub fn counts(&self, at: usize, start: u32) -> bool {
+        let counts = Counts {
+            reported: true,
+            past: true,
+            conditional: true,
+            solved: true,
+            foreign: false,
+        };
+        scope::judge(self.places, self.bits, at, start, counts).is_none()
     }
 
-    fn ago(&mut self, n: u32, range: Range<usize>) {
-        if self.days_ago.as_ref().is_none_or(|d| n < d.value) {
-            self.days_ago = Some(Stated { value: n, range });
+    fn ago(&mut self, value: u32, range: Range<usize>) {
+        self.facts.days_ago.push(Stated { value, range });
+    }
+
+    fn age(&mut self, at: usize, end: usize) {
+        let before = &self.text[..self.places[at].start as usize];
+        let Some((n, start)) = number_before(before) else {
+            return;
+        };
+        self.withheld.push(start..end);
+        let older = |a: &Stated| f64::from(a.value) < n;
+        if (1.0..=110.0).contains(&n)
+            && self.facts.age.as_ref().is_none_or(older)
+            && self.counts(at, start as u32)
+        {
+            self.facts.age = Some(Stated {
+                value: n as u32,
+                range: start..end,
+            });
         }
     }
 
-    fn read_amount(&mut self, text: &str, before: &str, unit_at: Range<usize>, unit: Unit) {
+    fn amount(&mut self, at: usize, unit: Unit) {
+        let place = self.places[at];
+        let before = &self.text[..place.start as usize];
         // 3万元 is read at 万; the 元 behind it belongs to it.
         if unit == Unit::Yuan && before.ends_with(['万', 'w', '亿']) {
             return;
@@ -167,68 +225,60 @@ impl Facts {
         let Some((mut value, start)) = number_before(before) else {
             return;
         };
-        let mut end = unit_at.end;
+        if self
+            .facts
+            .amounts
+            .last()
+            .is_some_and(|a| start < a.range.end)
+        {
+            return;
+        }
+        let mut end = place.end as usize;
         if unit == Unit::TenThousand {
             value *= 1e4;
-            let tail = &text[end..];
+            let tail = &self.text[end..];
             let yuan = ["多元", "余元", "元", "块钱", "块", "多块", "多"];
             if let Some(word) = yuan.iter().find(|w| tail.starts_with(**w)) {
                 end += word.len();
-            } else if let Some(c) = tail.chars().next().filter(|c| digit(*c).is_some()) {
-                // 三万五, 3万5: the next digit counts thousands.
-                value += digit(c).unwrap_or(0.0) * 1e3;
-                end += c.len_utf8();
+            } else if let Some((rest, len)) = below_ten_thousand(tail) {
+                value += rest;
+                end += len;
             }
-            let tail = &text[end..];
-            // 5万人, 3万公里, 十万火急: no money.
-            if [
-                "人", "公里", "次", "播", "浏", "阅", "转", "火", "粉", "点赞", "名", "条", "里",
-            ]
-            .iter()
-            .any(|w| tail.starts_with(w))
-            {
-                return;
-            }
-        } else if text[end..].starts_with("钱") {
+        } else if self.text[end..].starts_with("钱") {
             end += "钱".len();
         }
         if !(0.01..1e11).contains(&value) {
             return;
         }
-        let lead = tail_chars(&before[..start], 8);
-        let contract = [
-            "合同",
-            "房贷余额",
-            "贷款余额",
-            "保额",
-            "保险金额",
-            "额度",
-            "授信",
-            "月薪",
-            "年薪",
-            "收入",
-            "资产",
-            "注册资本",
-            "贷了",
-            "贷款",
-            "借了",
-            "房价",
-            "总价",
-            "身家",
-            "限额",
-            "年费",
-            "保费",
-            "门槛",
-            "价值",
-        ];
-        self.amounts.push(Amount {
-            fen: (value * 100.0).round() as i64,
-            disputed: !contract.iter().any(|w| lead.contains(w)),
+        let (mut contract, mut each) = (false, false);
+        for p in self.places[..at].iter().rev() {
+            if p.start + 30 < start as u32 {
+                break;
+            }
+            if p.end <= start as u32 {
+                let b = self.bits[usize::from(p.word)];
+                contract |= b & word::CONTRACT != 0 && start as u32 - p.start <= 24;
+                each |= b & word::EACH != 0 && start as u32 - p.start <= 24;
+            }
+        }
+        // 5万人, 3万公里, 十万火急: no money.
+        let tail = &self.text[end..];
+        if unit == Unit::TenThousand && self.no_money.iter().any(|w| tail.starts_with(w.as_str())) {
+            return;
+        }
+        let people = self.facts.people.as_ref().filter(|_| each);
+        let times = people.map_or(1.0, |p| f64::from(p.value));
+        let disputed = !contract && self.counts(at, start as u32);
+        self.withheld.push(start..end);
+        self.facts.amounts.push(Amount {
+            fen: (value * times * 100.0).round() as i64,
+            disputed,
             range: start..end,
         });
     }
 
-    fn read_date(&mut self, before: &str, unit_at: Range<usize>, received: Option<(i16, i8, i8)>) {
+    fn date(&mut self, unit_start: usize, end: usize) {
+        let before = &self.text[..unit_start];
         let Some((day, day_start)) = number_before(before) else {
             return;
         };
@@ -249,177 +299,38 @@ impl Facts {
             year = Some(y as i16);
             start = s;
         }
-        let range = start..unit_at.end;
-        if let Some(today) = received
-            && year.is_none_or(|y| y == today.0)
-        {
-            // Within a month the difference of days is enough: older events are not recent.
-            let days = (i32::from(today.1) - month as i32) * 31 + i32::from(today.2) - day as i32;
-            if (0..=10).contains(&days) {
+        let range = start..end;
+        if let Some(today) = self.received {
+            // Months of 31 days: exact within a month, and older events are not recent anyway.
+            let date = |(y, m, d): (i32, i32, i32)| (y * 12 + m) * 31 + d;
+            let this = i32::from(year.unwrap_or(today.0));
+            let days = date((today.0.into(), today.1.into(), today.2.into()))
+                - date((this, month as i32, day as i32));
+            if days >= 0 {
                 self.ago(days as u32, range.clone());
             }
         }
-        self.dates.push(DateMention {
+        self.facts.dates.push(DateMention {
             range,
             ymd: (year, month as i8, day as i8),
         });
     }
-
-    fn read_people(&mut self, text: &str, before: &str, unit_at: Range<usize>) {
-        let Some((n, start)) = number_before(before) else {
-            return;
-        };
-        if !(2.0..=5000.0).contains(&n) {
-            return;
-        }
-        let lead = tail_chars(&before[..start], 10);
-        let tail: String = text[unit_at.end..].chars().take(10).collect();
-        let joint = [
-            "我们", "一共", "总共", "共有", "联名", "联合", "集体", "咱们", "一起", "共",
-        ];
-        let follow = [
-            "联名",
-            "一起",
-            "一块",
-            "联合",
-            "集体",
-            "都被",
-            "都遇到",
-            "业主",
-            "投资人",
-            "受害",
-            "签名",
-            "维权",
-            "要求",
-            "都要",
-        ];
-        let wrong = [
-            "客服",
-            "换了",
-            "找了",
-            "问了",
-            "打了",
-            "家里",
-            "家",
-            "前面",
-            "排",
-            "柜员",
-            "经办",
-            "第",
-            "工作人员",
-        ];
-        if wrong.iter().any(|w| lead.ends_with(w))
-            || !(joint.iter().any(|w| lead.contains(w)) || follow.iter().any(|w| tail.contains(w)))
-        {
-            return;
-        }
-        if self.people.as_ref().is_none_or(|p| f64::from(p.value) < n) {
-            self.people = Some(Stated {
-                value: n as u32,
-                range: start..unit_at.end,
-            });
-        }
-    }
 }
 
-fn tail_chars(text: &str, n: usize) -> &str {
-    let start = text
-        .char_indices()
-        .rev()
-        .nth(n.saturating_sub(1))
-        .map_or(0, |(i, _)| i);
-    &text[start..]
-}
-
-fn digit(c: char) -> Option<f64> {
-    let n = match c {
-        '0'..='9' => c as u32 - '0' as u32,
-        '零' | '〇' => 0,
-        '一' | '壹' => 1,
-        '二' | '两' | '贰' => 2,
-        '三' | '叁' => 3,
-        '四' | '肆' => 4,
-        '五' | '伍' => 5,
-        '六' | '陆' => 6,
-        '七' | '柒' => 7,
-        '八' | '捌' => 8,
-        '九' | '玖' => 9,
-        _ => return None,
-    };
-    Some(f64::from(n))
-}
-
-/// The number that ends `before` (`12,800` `1.2` `三千五百` `八十多` `十几` `几十`), and where it begins.
-fn number_before(before: &str) -> Option<(f64, usize)> {
-    let trimmed = before.trim_end_matches(['多', '余', '来', '几', ' ']);
-    let vague = trimmed.len() < before.len();
-    let last = trimmed.chars().next_back()?;
-    if last.is_ascii_digit() {
-        let start = trimmed
-            .char_indices()
-            .rev()
-            .find(|(_, c)| !(c.is_ascii_digit() || matches!(c, '.' | ',')))
-            .map_or(0, |(i, c)| i + c.len_utf8());
-        let start =
-            start + trimmed[start..].len() - trimmed[start..].trim_start_matches(['.', ',']).len();
-        let digits: String = trimmed[start..].chars().filter(|c| *c != ',').collect();
-        if digits.len() > 12 {
-            return None;
-        }
-        return Some((digits.parse().ok()?, start));
+/// 三万五, 3万5, 四万九千九百九十九元: what follows 万, and its length in bytes.
+fn below_ten_thousand(tail: &str) -> Option<(f64, usize)> {
+    let first = tail.chars().next()?;
+    let one = digit(first)?;
+    let is_part = |c: char| digit(c).is_some() || matches!(c, '十' | '百' | '千');
+    let part = tail.find(|c: char| !is_part(c)).unwrap_or(tail.len());
+    let rest = &tail[part..];
+    if let Some(yuan) = ["元", "块钱", "块"].iter().find(|w| rest.starts_with(**w))
+        && let Some((value, 0)) = number_before(&tail[..part])
+        && part > first.len_utf8()
+        && value < 1e4
+    {
+        return Some((value, part + yuan.len()));
     }
-    let is_part =
-        |c: char| digit(c).is_some() || matches!(c, '十' | '百' | '千' | '拾' | '佰' | '仟' | '几');
-    let start = trimmed
-        .char_indices()
-        .rev()
-        .find(|(_, c)| !is_part(*c))
-        .map_or(0, |(i, c)| i + c.len_utf8());
-    let part = &trimmed[start..];
-    if part.is_empty() || part.chars().count() > 9 {
-        return None;
-    }
-    let value = chinese(part)?;
-    let _ = vague;
-    Some((value, start))
-}
-
-/// 三千五百二十, 三千五, 十二, 二〇二五.
-fn chinese(part: &str) -> Option<f64> {
-    let (mut total, mut current, mut unit) = (0.0, None::<f64>, 1.0);
-    let plain = !part
-        .chars()
-        .any(|c| matches!(c, '十' | '百' | '千' | '拾' | '佰' | '仟'));
-    if plain {
-        let digits = part.chars().map(digit).collect::<Option<Vec<_>>>()?;
-        return Some(digits.iter().fold(0.0, |n, d| n * 10.0 + d));
-    }
-    for c in part.chars() {
-        let scale = match c {
-            '十' | '拾' => 10.0,
-            '百' | '佰' => 100.0,
-            '千' | '仟' => 1000.0,
-            '几' => {
-                current = Some(3.0);
-                continue;
-            }
-            '零' => continue,
-            _ => {
-                current = Some(digit(c)?);
-                continue;
-            }
-        };
-        total += current.take().unwrap_or(1.0) * scale;
-        unit = scale;
-    }
-    // 三千五 is 3500, 十二 is 12.
-    if let Some(rest) = current {
-        let zero = part.contains('零');
-        total += if unit > 10.0 && !zero {
-            rest * unit / 10.0
-        } else {
-            rest
-        };
-    }
-    Some(total)
+    // The next digit counts thousands.
+    Some((one * 1e3, first.len_utf8()))
 }

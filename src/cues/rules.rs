@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::facts::Facts;
-use super::scope::Scope;
+use super::facts::{FactWords, Facts, Stated};
+use super::scope::{Counts, ScopeWords};
 use crate::error::{Fault, line_of};
 
 /// One rule: what must stand in the text, and what follows.
@@ -23,61 +23,65 @@ pub struct Rule {
     pub(super) any: Vec<String>,
     pub(super) with: Vec<String>,
     pub(super) without: Vec<String>,
+    pub(super) contrary: Vec<String>,
     pub(super) channel: Vec<String>,
+    /// Whether cues that do not count are kept from the model.
+    pub(super) withhold: bool,
+    pub(super) counts: Counts,
     people_at_least: Option<u32>,
     amount_at_least: Option<i64>,
     age_at_least: Option<u32>,
+    age_at_most: Option<u32>,
     days_ago_at_most: Option<u32>,
     pub(super) line: usize,
 }
 
 impl Rule {
-    /// Whether the facts reach every limit that the rule names.
-    pub(super) fn holds_facts(&self, facts: &Facts) -> bool {
-        let limited = self.people_at_least.is_some()
+    /// Whether the facts reach every limit that the rule names; days count from the event that stands nearest to `cue`.
+    pub(super) fn holds_facts(&self, facts: &Facts, cue: &Range<usize>) -> bool {
+        let days = |most: u32| {
+            let apart = |d: &&Stated| match d.range.start < cue.start {
+                true => cue.start.saturating_sub(d.range.end),
+                false => d.range.start.saturating_sub(cue.end),
+            };
+            let nearest = facts.days_ago.iter().min_by_key(apart);
+            nearest.is_some_and(|d| d.value <= most)
+        };
+        self.days_ago_at_most.is_none_or(days) && (!self.has_limit() || self.fact(facts).is_some())
+    }
+
+    /// A limit on a number that belongs to the text as a whole.
+    fn has_limit(&self) -> bool {
+        self.people_at_least.is_some()
             || self.amount_at_least.is_some()
             || self.age_at_least.is_some()
-            || self.days_ago_at_most.is_some();
-        !limited || self.fact(facts).is_some()
+            || self.age_at_most.is_some()
+    }
+
+    /// Fires by numbers alone.
+    pub(super) fn is_by_facts(&self) -> bool {
+        self.any.is_empty() && self.channel.is_empty() && self.has_limit()
     }
 
     /// Where the facts reach the limits; `None` if one is missed or none is named.
     pub(super) fn fact(&self, facts: &Facts) -> Option<Range<usize>> {
         let mut found = None;
         if let Some(least) = self.people_at_least {
-            found = Some(
-                facts
-                    .people
-                    .as_ref()
-                    .filter(|p| p.value >= least)?
-                    .range
-                    .clone(),
-            );
+            let people = facts.people.as_ref().filter(|p| p.value >= least)?;
+            found = Some(people.range.clone());
         }
         if let Some(least) = self.amount_at_least {
-            let most = facts.amounts.iter().filter(|a| a.disputed);
-            let largest = most.max_by_key(|a| a.fen)?;
+            let disputed = facts.amounts.iter().filter(|a| a.disputed);
+            let largest = disputed.max_by_key(|a| a.fen)?;
             found = Some((largest.fen >= least * 100).then(|| largest.range.clone())?);
         }
         if let Some(least) = self.age_at_least {
-            found = Some(
-                facts
-                    .age
-                    .as_ref()
-                    .filter(|a| a.value >= least)?
-                    .range
-                    .clone(),
-            );
+            let age = facts.age.as_ref().filter(|a| a.value >= least)?;
+            found = Some(age.range.clone());
         }
-        if let Some(most) = self.days_ago_at_most {
-            found = Some(
-                facts
-                    .days_ago
-                    .as_ref()
-                    .filter(|d| d.value <= most)?
-                    .range
-                    .clone(),
-            );
+        if let Some(most) = self.age_at_most {
+            let age = facts.age.as_ref().filter(|a| a.value <= most)?;
+            found = Some(age.range.clone());
         }
         found
     }
@@ -86,7 +90,8 @@ impl Rule {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RuleFile {
-    pub scope: Scope,
+    pub scope: ScopeWords,
+    pub facts: FactWords,
     #[serde(default)]
     rule: Vec<Spanned<RuleRow>>,
 }
@@ -105,11 +110,22 @@ struct RuleRow {
     #[serde(default)]
     without: Vec<String>,
     #[serde(default)]
+    contrary: Vec<String>,
+    #[serde(default)]
     channel: Vec<String>,
+    #[serde(default = "yes")]
+    withhold: bool,
+    #[serde(default)]
+    counts: Counts,
     people_at_least: Option<u32>,
     amount_at_least: Option<i64>,
     age_at_least: Option<u32>,
+    age_at_most: Option<u32>,
     days_ago_at_most: Option<u32>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl RuleFile {
@@ -125,7 +141,7 @@ impl RuleFile {
             let has_fact = r.people_at_least.is_some()
                 || r.amount_at_least.is_some()
                 || r.age_at_least.is_some()
-                || r.days_ago_at_most.is_some();
+                || r.age_at_most.is_some();
             if r.any.is_empty() && r.channel.is_empty() && !has_fact {
                 fault(
                     format!("rule `{}` can never fire", r.id),
@@ -141,8 +157,9 @@ impl RuleFile {
             if rules.iter().any(|other| other.id == r.id) {
                 fault(format!("rule `{}` stands above already", r.id), "rename it");
             }
-            let words = r.any.iter().chain(&r.with).chain(&r.without);
-            if words.clone().any(|w| w.trim().is_empty()) {
+            let words = r.any.iter().chain(&r.with);
+            let mut words = words.chain(&r.without).chain(&r.contrary);
+            if words.any(|w| w.trim().is_empty()) {
                 fault(format!("rule `{}` has an empty cue", r.id), "remove it");
             }
             rules.push(Rule {
@@ -153,10 +170,14 @@ impl RuleFile {
                 any: r.any.clone(),
                 with: r.with.clone(),
                 without: r.without.clone(),
+                contrary: r.contrary.clone(),
                 channel: r.channel.clone(),
+                withhold: r.withhold,
+                counts: r.counts,
                 people_at_least: r.people_at_least,
                 amount_at_least: r.amount_at_least,
                 age_at_least: r.age_at_least,
+                age_at_most: r.age_at_most,
                 days_ago_at_most: r.days_ago_at_most,
                 line,
             });

@@ -130,9 +130,8 @@ impl Lexicon {
                 };
                 for &concept in &prefix.concepts {
                     let of_it = seen.iter().filter(|(c, _)| *c == concept);
-                    let (n, known) = of_it.fold((0, false), |(n, known), (_, k)| {
-                        (n + 1, known || *k == key)
-                    });
+                    let (n, known) =
+                        of_it.fold((0, false), |(n, known), (_, k)| (n + 1, known || *k == key));
                     if n < MOST && !known {
                         seen.push((concept, key));
                         let end = (first + i + 1) as u32;

@@ -9,6 +9,7 @@ use super::evaluate::EvaluateOptions;
 use crate::bundle::{Bundle, EncoderBundle, is_encoder};
 use crate::clean::CleanText;
 use crate::complaint::Complaint;
+use crate::cues::Scratch;
 use crate::decide::{Band, Calibration, Decision, Prior};
 use crate::error::{Error, Result};
 use crate::model::{Activations, HeadKind, HeadSpec, offsets};
@@ -164,11 +165,11 @@ impl Models {
             .collect();
         let texts: Vec<&CleanText> = cleaned.iter().collect();
         let opinions = opinions(bundle, &texts)?;
-        let answer = |(n, (i, clean)): (usize, (&usize, &CleanText))| {
+        let answer = |scratch: &mut Scratch, (n, (i, clean)): (usize, (&usize, &CleanText))| {
             let opinion: &Opinion = &opinions[n];
             let mut found = answers(own, bundle.calibration(), &heads, &opinion.logits);
             let decision = cascade.as_ref().map(|cascade| {
-                let findings = tables.findings(&rows[*i], clean);
+                let findings = tables.findings(&rows[*i], clean, scratch);
                 let first = fast.get(n).and_then(Option::as_ref);
                 cascade.decide(opinion, &findings, first)
             });
@@ -187,7 +188,7 @@ impl Models {
             .par_iter()
             .zip(&cleaned)
             .enumerate()
-            .map(answer)
+            .map_init(Scratch::default, answer)
             .collect())
     }
 }
@@ -282,11 +283,13 @@ fn by_fast(
     };
     Ok(rows
         .par_iter()
-        .map_init(Activations::default, |work, row| {
+        .map_init(<(Activations, Scratch)>::default, |(work, scratch), row| {
             let clean = front.clean(&row.text);
-            let findings = tables.findings(row, &clean);
+            let findings = tables.findings(row, &clean, scratch);
             let signals = tables.cues.signals(&findings);
-            let features = bundle.vocabulary().apply(&front.segment(&clean), &signals);
+            let mut segments = front.segment(&clean);
+            segments.withhold(&findings.withheld);
+            let features = bundle.vocabulary().apply(&segments, &signals);
             bundle.network().forward(&features, work);
             let given = Given {
                 heads: by_network(work.logits()),

@@ -15,14 +15,14 @@ use super::{Outcome, progress};
 use crate::bundle::{Bundle, FORMAT_VERSION, Manifest, cpu_class};
 use crate::clean::CleanText;
 use crate::complaint::Complaint;
-use crate::cues::{Findings, Signal};
+use crate::cues::{Findings, Scratch, Signal};
 use crate::decide::{LabelCounts, Precision};
 use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::features::{FeatureSpec, Features, Vocabulary, VocabularyFit};
 use crate::model::{Activations, Example, FitOptions, HeadKind, HeadSpec, Target, fit};
 use crate::pipeline::Front;
-use crate::segment::Segmenter;
+use crate::segment::{Segmenter, Segments};
 use crate::source::SourceOptions;
 use crate::tables::Tables;
 use crate::taxonomy::{Taxonomy, head};
@@ -126,7 +126,9 @@ fn prepare(options: &TrainOptions) -> Result<Prepared> {
     let findings: Vec<Findings> = rows
         .par_iter()
         .zip(&cleaned)
-        .map(|(row, clean)| tables.findings(row, clean))
+        .map_init(Scratch::default, |scratch, (row, clean)| {
+            tables.findings(row, clean, scratch)
+        })
         .collect();
     Ok(Prepared {
         rejected: labelled.rejected,
@@ -162,7 +164,7 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     let lexicon = tables.lexicon.clone();
     let signals: Vec<Vec<Signal<'_>>> = findings.iter().map(|f| tables.cues.signals(f)).collect();
     let fit_vocabulary = VocabularyFit::new(options.features, lexicon);
-    let vocabulary = vocabulary(fit_vocabulary, &front, cleaned, &signals, splits);
+    let vocabulary = vocabulary(fit_vocabulary, &front, cleaned, findings, &signals, splits);
     if vocabulary.is_empty() {
         return Err(Error::Usage(
             "no feature stands in enough texts: lower --min-count, or give more rows".to_owned(),
@@ -170,8 +172,9 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
     }
     let features: Vec<Features> = cleaned
         .par_iter()
+        .zip(findings)
         .zip(&signals)
-        .map(|(c, signals)| vocabulary.apply(&front.segment(c), signals))
+        .map(|((clean, found), signals)| vocabulary.apply(&segment(&front, clean, found), signals))
         .collect();
     let examples: Vec<Example> = splits
         .iter()
@@ -336,16 +339,26 @@ fn targets(rows: &[Complaint], specs: &[HeadSpec]) -> Result<Vec<Vec<Option<Targ
     Err(Error::Config(faults))
 }
 
+/// The words of a text without those that do not count.
+fn segment<'c>(front: &Front<'_>, clean: &'c CleanText, found: &Findings) -> Segments<'c> {
+    let mut segments = front.segment(clean);
+    segments.withhold(&found.withheld);
+    segments
+}
+
 fn vocabulary(
     mut fit: VocabularyFit,
     front: &Front<'_>,
     cleaned: &[CleanText],
+    findings: &[Findings],
     signals: &[Vec<Signal<'_>>],
     splits: &[Split],
 ) -> Vocabulary {
-    let chunks = cleaned.chunks(1024).zip(signals.chunks(1024));
-    for ((texts, signals), splits) in chunks.zip(splits.chunks(1024)) {
-        let segments: Vec<_> = texts.par_iter().map(|c| front.segment(c)).collect();
+    let chunks = cleaned.chunks(1024).zip(findings.chunks(1024));
+    let chunks = chunks.zip(signals.chunks(1024));
+    for (((texts, found), signals), splits) in chunks.zip(splits.chunks(1024)) {
+        let both = texts.par_iter().zip(found);
+        let segments: Vec<_> = both.map(|(c, f)| segment(front, c, f)).collect();
         for ((segments, signals), split) in segments.iter().zip(signals).zip(splits) {
             if *split == Split::Train {
                 fit.add(segments, signals);

@@ -118,12 +118,7 @@ impl Network {
         // Each feature's share is spread over its characters: a difference array, then a running sum.
         out.per_char.clear();
         out.per_char.resize(features.n_chars() + 1, [0.0; 2]);
-        shares(
-            &self.table,
-            features,
-            &out.gradients,
-            &mut out.per_char,
-        );
+        shares(&self.table, features, &out.gradients, &mut out.per_char);
         let mut running = [0.0; 2];
         for value in out.per_char.iter_mut() {
             running = plus(running, *value);

@@ -15,11 +15,18 @@ pub(super) struct Table {
 
 /// Factor `k` is 2^(k/8 - 28): 4e-9 to 15, in steps of 9 %.
 fn factors() -> [f32; 256] {
-    // 2^(k/8) as constants, so that every machine has the same bits.
-    const EIGHTHS: [f32; 8] = [
-        1.0, 1.090_507_7, 1.189_207_1, 1.296_839_6, 1.414_213_5, 1.542_210_8, 1.681_792_9, 1.834_008_1,
+    // 2^(k/8) as bits, so that every machine has the same.
+    const EIGHTHS: [u32; 8] = [
+        0x3f80_0000,
+        0x3f8b_95c2,
+        0x3f98_37f0,
+        0x3fa5_fed7,
+        0x3fb5_04f3,
+        0x3fc5_672a,
+        0x3fd7_44fd,
+        0x3fea_c0c7,
     ];
-    std::array::from_fn(|k| EIGHTHS[k % 8] * 2f32.powi(k as i32 / 8 - 28))
+    std::array::from_fn(|k| f32::from_bits(EIGHTHS[k % 8]) * 2f32.powi(k as i32 / 8 - 28))
 }
 
 /// Bytes that begin where a cache line begins.
@@ -149,7 +156,9 @@ mod tests {
 
     #[test]
     fn rows_are_rounded_to_their_own_largest_value() {
-        let values = [1.0, -0.5, 0.0, 0.004, 0.0, 0.0, 0.0, 0.0, -2e-3, 1e-3, 0.0, 0.0];
+        let values = [
+            1.0, -0.5, 0.0, 0.004, 0.0, 0.0, 0.0, 0.0, -2e-3, 1e-3, 0.0, 0.0,
+        ];
         let table = Table::round(&values, 4);
         for (got, want) in table.values().iter().zip(values) {
             let row_most = if want.abs() > 2e-3 { 1.0 } else { 2e-3 };
@@ -161,7 +170,9 @@ mod tests {
 
     #[test]
     fn tensors_bring_the_same_table_back() {
-        let values: Vec<f32> = (0..30 * 8).map(|i| ((i * 37) % 101) as f32 - 50.0).collect();
+        let values: Vec<f32> = (0..30 * 8)
+            .map(|i| ((i * 37) % 101) as f32 - 50.0)
+            .collect();
         let table = Table::round(&values, 8);
         let Ok((codes, scales)) = table.to_tensors() else {
             unreachable!("tensors of bytes can be made")

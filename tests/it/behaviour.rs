@@ -1,4 +1,5 @@
 //! Minimal pairs: one phrase changes, and a label must, or must not, change with it (`tests/behaviour/*.toml`).
+//! The pairs of `fresh.toml` were written before the rules that they check, to show what generalises.
 //!
 //! `known_failures.txt` lists the pairs that the shipped bundle gets wrong; a pair that fails and is not listed fails
 //! the test. `XIAOBAO_UPDATE_GOLDEN=1` writes the list anew after a training.
@@ -20,6 +21,8 @@ struct File {
 struct Pair {
     name: String,
     channel: Option<String>,
+    /// Time of receipt of both texts.
+    received: Option<String>,
     a: String,
     b: String,
     a_type: Option<String>,
@@ -65,7 +68,7 @@ impl Pair {
 fn one_phrase_changes_what_it_must_and_nothing_else() {
     let dir = root().join("tests/behaviour");
     let mut pairs: BTreeMap<String, Vec<Pair>> = BTreeMap::new();
-    for topic in ["flags", "reason", "type", "urgency"] {
+    for topic in ["flags", "fresh", "reason", "type", "urgency"] {
         let file: File =
             toml::from_str(&read(dir.join(format!("{topic}.toml")))).expect("a file of pairs");
         pairs.insert(topic.to_owned(), file.pair);
@@ -74,7 +77,10 @@ fn one_phrase_changes_what_it_must_and_nothing_else() {
     for pair in pairs.values().flatten() {
         for text in [&pair.a, &pair.b] {
             let channel = pair.channel.as_deref().unwrap_or("web");
-            let record = serde_json::json!({"id": pair.name, "text": text, "channel": channel});
+            let received = pair.received.as_deref().unwrap_or_default();
+            let record = serde_json::json!({
+                "id": pair.name, "text": text, "channel": channel, "received_at": received
+            });
             input.push_str(&record.to_string());
             input.push('\n');
         }

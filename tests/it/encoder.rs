@@ -377,7 +377,7 @@ fn cascade_is_the_fast_model_where_that_is_sure(dir: &Path, encoder: &Path) {
             );
         }
     }
-    assert!(sent > 5, "{sent} rows sent on");
+    assert!(sent > 0, "no row was sent on");
     assert_eq!(summary["cascade"]["sent_on"], sent);
     assert_eq!(summary["cascade"]["type_changed"], other);
     let jsonl = dir.join("c3");

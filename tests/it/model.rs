@@ -29,9 +29,10 @@ fn sample_features(tables: &Tables, bundle: &Bundle) -> Vec<Features> {
             let clean = front.clean(&row["投诉内容"]);
             let findings = tables.cues.apply(
                 clean.text(),
-                &clean.deciding().collect::<Vec<_>>(),
+                clean.deciding(),
                 "web",
                 None,
+                &mut xiaobao::cues::Scratch::default(),
             );
             let signals = tables.cues.signals(&findings);
             bundle.vocabulary().apply(&front.segment(&clean), &signals)
