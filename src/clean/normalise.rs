@@ -424,7 +424,8 @@ impl Writer {
         if c == self.last && !self.text.is_empty() {
             let limit = if is_single(c) || c == ' ' {
                 1
-            } else if c.is_ascii_digit() || is_spoken_digit(c) {
+            } else if c.is_ascii_digit() || is_spoken_digit(c) || matches!(c, '〔' | '〕') {
+                // Of the brackets of masks none goes: a mask put in later would make one more.
                 u32::MAX
             } else {
                 3

@@ -195,6 +195,12 @@ proptest! {
 }
 
 #[test]
+fn a_mask_beside_its_own_brackets_stays() {
+    laws("〔〔〔wxid_ab12cdN$");
+    laws("wxid_ab12cd〕〕〕〕");
+}
+
+#[test]
 fn hard_inputs_pass_the_laws() {
     let long = "客服：您好客户：我要投诉，我叫王建国，电话13800138000。".repeat(400);
     for raw in [
