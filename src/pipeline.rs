@@ -242,4 +242,4 @@ impl Triage {
 }
 
 /// Records that one thread takes at a time: enough to spread the cost of taking, few enough to balance.
-pub const CHUNK_RECORDS: usize = 256;
+pub const CHUNK_RECORDS: usize = 64;

@@ -141,8 +141,10 @@ struct Written {
     counts: Summary,
 }
 
-/// Batches are this many records: enough for all threads, little memory.
-const BATCH_RECORDS: usize = 8 * CHUNK_RECORDS;
+/// Records of a batch: enough chunks for all threads, little memory.
+fn batch_records() -> usize {
+    CHUNK_RECORDS * (8 * rayon::current_num_threads()).max(32)
+}
 
 pub fn run(options: &TriageOptions) -> Result<Outcome> {
     let (cascade, prior) = (options.cascade.as_deref(), options.prior.as_deref());
@@ -227,7 +229,7 @@ fn to_folder(triage: &Triage, job: &Job<'_>, out: &Path) -> Result<Outcome> {
             }
             Ok(())
         };
-        let mut batch = source.next_batch(BATCH_RECORDS, taxonomy)?;
+        let mut batch = source.next_batch(batch_records(), taxonomy)?;
         let mut decided: Vec<Written> = Vec::new();
         while !batch.is_empty() {
             // While this batch is decided, the one before is written and the next one read.
@@ -236,7 +238,7 @@ fn to_folder(triage: &Triage, job: &Job<'_>, out: &Path) -> Result<Outcome> {
                 || triage.map(&batch, finish),
                 || {
                     write(before, &mut total)?;
-                    source.next_batch(BATCH_RECORDS, taxonomy)
+                    source.next_batch(batch_records(), taxonomy)
                 },
             );
             decided = now?;
@@ -572,7 +574,7 @@ fn to_stdout(triage: &Triage, job: &Job<'_>) -> Result<Outcome> {
             Err(e) => return Err(e),
         };
         loop {
-            let batch = source.next_batch(BATCH_RECORDS, taxonomy)?;
+            let batch = source.next_batch(batch_records(), taxonomy)?;
             if batch.is_empty() {
                 break;
             }

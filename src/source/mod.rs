@@ -87,6 +87,9 @@ pub struct Source {
 
 const BEGINNING_BYTES: usize = 1 << 20;
 
+/// A batch ends with the record that reaches this many bytes: long transcripts fill memory no more than short forms.
+const BATCH_BYTES: u64 = 8 << 20;
+
 impl Source {
     /// Opens a file, or standard input for `-`, and finds out what it is.
     pub fn open(path: &Path, options: &SourceOptions) -> Result<Source> {
@@ -262,14 +265,16 @@ impl Source {
             .map_err(|e| Error::io(Path::new(&*self.file), "cannot be read further", e))
     }
 
-    /// The next records: up to `n_max`, but no fewer than one unless the input has ended.
+    /// The next records: up to `n_max` or `BATCH_BYTES`, but no fewer than one unless the input has ended.
     ///
-    /// Returns what is at hand rather than wait for more, so that a conversation is answered line by line.
+    /// From standard input it returns what is at hand rather than wait for more, so that a conversation is answered line
+    /// by line.
     pub fn next_batch(&mut self, n_max: usize, taxonomy: &Taxonomy) -> Result<Vec<Record>> {
         let mut batch = Vec::new();
+        let enough = self.window.byte + BATCH_BYTES;
         let mut format = std::mem::replace(&mut self.format, Format::JsonLines);
         let result = loop {
-            if batch.len() >= n_max {
+            if batch.len() >= n_max || (self.window.byte >= enough && !batch.is_empty()) {
                 break Ok(());
             }
             let before = self.position();
@@ -303,7 +308,11 @@ impl Source {
                     batch.push(record);
                 }
                 Ok(Step::Skip) => {}
-                Ok(Step::Wait) if !batch.is_empty() => break Ok(()),
+                Ok(Step::Wait)
+                    if !batch.is_empty() && (self.window.byte >= enough || !self.at_hand()) =>
+                {
+                    break Ok(());
+                }
                 Ok(Step::Wait) => {
                     if let Err(e) = self.fill() {
                         break Err(e);
@@ -315,6 +324,11 @@ impl Source {
         };
         self.format = format;
         result.map(|()| batch)
+    }
+
+    /// Reading on would not wait for somebody to write.
+    fn at_hand(&self) -> bool {
+        &*self.file != "-" || stdin_at_hand()
     }
 
     /// Place of the window's first byte, as the next row.
@@ -490,6 +504,24 @@ fn reject(
         what: what.to_owned(),
         remedy: code.remedy(),
     }
+}
+
+#[cfg(unix)]
+fn stdin_at_hand() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdin = std::io::stdin();
+    let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut polled, Some(&at_once)).is_ok_and(|n| n > 0)
+}
+
+/// Where it cannot be asked, every read may wait.
+#[cfg(not(unix))]
+fn stdin_at_hand() -> bool {
+    false
 }
 
 fn delimiter_name(delimiter: u8) -> &'static str {
