@@ -11,10 +11,9 @@ use jieba_rs::Jieba;
 use xiaobao::clean::CleanText;
 use xiaobao::complaint::{Carried, Complaint, Position};
 use xiaobao::features::{Features, Scratch};
-use xiaobao::jobs::triage::{Format, TriageOptions, run_with};
+use xiaobao::jobs::triage::{Progress, TriageOptions, run_with};
 use xiaobao::model::{Activations, Seed};
 use xiaobao::pipeline::{Triage, Workspace};
-use xiaobao::source::SourceOptions;
 
 const ROUNDS: usize = 5;
 
@@ -223,15 +222,10 @@ fn table(triage: &Triage, title: &str, texts: &[String]) {
     let options = TriageOptions {
         inputs: vec![input],
         out: Some(dir.join("out")),
-        format: Format::Csv,
-        data: PathBuf::new(),
-        model: PathBuf::new(),
-        cascade: None,
-        prior: None,
-        source: SourceOptions::default(),
-        dry_run: false,
         force: true,
         quiet: true,
+        progress: Progress::None,
+        ..TriageOptions::default()
     };
     let mut seconds = [0.0; 2];
     for (threads, seconds) in [1, 2].into_iter().zip(&mut seconds) {

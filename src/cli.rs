@@ -1,6 +1,8 @@
 //! The command line: argv to the options of a job. No logic beyond that.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -10,7 +12,7 @@ use crate::features::FeatureSpec;
 use crate::jobs::{self, EncoderStart, EncoderTraining, HeadColumn, Outcome};
 use crate::model::encoder::{EncoderFit, Freeze, NewEncoder, Pooling, WindowSpec};
 use crate::model::{FitOptions, RowStep};
-use crate::source::{Encoding, Limits, SourceOptions};
+use crate::source::{Encoding, Limits, SourceOptions, line_columns};
 
 /// 消保：把金融消费投诉变成有据可查的处理决定（类型、原因、紧急等级、队列、法定时限、处理单）。
 #[derive(Debug, Parser)]
@@ -47,6 +49,34 @@ enum Command {
     Check(CheckArgs),
     /// 查看：模型包的来历，或一个输入文件被读成什么样（已脱敏）
     Inspect(InspectArgs),
+    /// 核验：一次运行的结果是否原样、每条输入是否都有着落
+    Audit(AuditArgs),
+    /// 重算：从当时的输入把一条决定再推一遍，逐字节比对
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, Args)]
+struct AuditArgs {
+    /// Folder of the results of a run
+    dir: PathBuf,
+    /// Folder that the runs shared: the chain of manifests there must hold this one
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// Id of the complaint
+    id: String,
+    /// Folder of the results of the run
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// Folder of the tables of that time, if it is not where the manifest says
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Folder of the bundle of that time, if it is not where the manifest says
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -114,7 +144,7 @@ impl SourceArgs {
 
 #[derive(Debug, Args)]
 struct TriageArgs {
-    /// CSV, TSV or JSON Lines files; `-` for standard input
+    /// CSV, TSV, JSON Lines, .xlsx or Parquet files, also packed by gzip or zstd; folders of them, patterns; `-` for standard input
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
     /// Folder for the results; without it JSON Lines go to standard output
@@ -127,8 +157,27 @@ struct TriageArgs {
     #[arg(long)]
     dry_run: bool,
     /// Replace the results of an earlier run in --out
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     force: bool,
+    /// Go on with a run that was interrupted; one that is complete stays as it is
+    #[arg(long)]
+    resume: bool,
+    /// Rows between two checkpoints; one is also made every 20 seconds
+    #[arg(long, value_name = "N", default_value_t = jobs::triage::CHECKPOINT_ROWS, value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_rows: u64,
+    /// End with an error when more records are rejected: a number, or a share like 0.5%
+    #[arg(long, value_name = "N|P%")]
+    max_rejects: Option<jobs::triage::MaxRejects>,
+    /// Folder that the runs of all nights share: it links their manifests
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Filter of tab-separated lines without header, as Hive's TRANSFORM hands them over: the columns that come in,
+    /// e.g. id,text,_,channel (`_` is not read); one line goes out for each line that comes in
+    #[arg(long, value_name = "COLUMNS", conflicts_with = "out")]
+    tsv: Option<String>,
+    /// How the run says how far it is
+    #[arg(long, value_enum, default_value_t)]
+    progress: jobs::triage::Progress,
     /// Say nothing on stderr but errors
     #[arg(long)]
     quiet: bool,
@@ -429,6 +478,18 @@ struct InspectArgs {
     source: SourceArgs,
 }
 
+/// Set by the first SIGINT or SIGTERM; the second ends the program at once.
+fn stopped_by_signals() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let code = i32::from(Error::Interrupted.exit_code());
+        signal_hook::flag::register_conditional_shutdown(signal, code, stop.clone())
+            .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
+            .map_err(|e| Error::Failed(format!("signals cannot be listened to: {e}")))?;
+    }
+    Ok(stop)
+}
+
 /// Runs what `cli` asks for.
 pub fn run(cli: Cli) -> Result<Outcome> {
     if let Some(n) = cli.threads {
@@ -441,19 +502,37 @@ pub fn run(cli: Cli) -> Result<Outcome> {
             .map_err(|e| Error::Failed(format!("threads cannot be started: {e}")))?;
     }
     match cli.command {
-        Command::Triage(a) => jobs::triage::run(&jobs::triage::TriageOptions {
-            inputs: a.inputs,
-            out: a.out,
-            format: a.format,
-            data: a.place.data,
-            model: a.place.model,
-            cascade: a.tier.cascade,
-            prior: a.tier.prior,
-            source: a.source.options(),
-            dry_run: a.dry_run,
-            force: a.force,
-            quiet: a.quiet,
-        }),
+        Command::Triage(a) => {
+            let lines = a.tsv.as_deref().map(line_columns).transpose();
+            jobs::triage::run(&jobs::triage::TriageOptions {
+                inputs: a.inputs,
+                stop: match a.out {
+                    Some(_) => stopped_by_signals()?,
+                    None => Arc::default(),
+                },
+                out: a.out,
+                format: a.format,
+                data: a.place.data,
+                model: a.place.model,
+                cascade: a.tier.cascade,
+                prior: a.tier.prior,
+                source: SourceOptions {
+                    lines: lines.map_err(|e| Error::Usage(format!("--tsv: {e}")))?,
+                    ..a.source.options()
+                },
+                dry_run: a.dry_run,
+                force: a.force,
+                resume: a.resume,
+                checkpoint_rows: Some(a.checkpoint_rows),
+                max_rejects: a.max_rejects,
+                store: a.store,
+                progress: match (a.quiet, a.progress) {
+                    (true, jobs::triage::Progress::Bar) => jobs::triage::Progress::None,
+                    (_, how) => how,
+                },
+                quiet: a.quiet,
+            })
+        }
         Command::Train(a) => {
             a.fit.check()?;
             let (features, fit) = a.fit.options();
@@ -510,6 +589,16 @@ pub fn run(cli: Cli) -> Result<Outcome> {
             inputs: a.inputs,
             source: a.source.options(),
             deny_warnings: a.deny_warnings,
+        }),
+        Command::Audit(a) => jobs::audit::run(&jobs::audit::AuditOptions {
+            dir: a.dir,
+            store: a.store,
+        }),
+        Command::Replay(a) => jobs::replay::run(&jobs::replay::ReplayOptions {
+            id: a.id,
+            dir: a.run,
+            data: a.data,
+            model: a.model,
         }),
         Command::Inspect(a) => jobs::inspect::run(&jobs::inspect::InspectOptions {
             path: a.path,

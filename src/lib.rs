@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod digest;
+pub mod proof;
 pub mod clock;
 pub mod taxonomy;
 pub mod complaint;

@@ -1,10 +1,12 @@
 //! One file per verb of the command line: a `…Options` value in, work done, an `Outcome` out.
 //! Law: the conservation `read = decided + rejected` is asserted at the end of every run.
 
+pub mod audit;
 pub mod check;
 pub mod evaluate;
 pub mod explain;
 pub mod inspect;
+pub mod replay;
 pub mod train;
 pub mod triage;
 

@@ -91,6 +91,14 @@ impl Triage {
         self.cascade.as_ref()
     }
 
+    /// Id of the bundle, and of the encoder behind it.
+    pub fn bundle_ids(&self) -> String {
+        match &self.cascade {
+            Some(cascade) => format!("{}+{}", self.bundle.id(), cascade.bundle.id()),
+            None => self.bundle.id().to_owned(),
+        }
+    }
+
     /// The tickets of complaints that a cascade has to see together, in order; empty without a cascade.
     pub fn together<'c>(
         &self,

@@ -78,6 +78,39 @@ const LIST: [Column; 19] = [
     Column::masked_text,
 ];
 
+/// What the filter of tab-separated lines gives; why a record was rejected follows.
+const LINE: [Column; 14] = [
+    Column::id,
+    Column::type_code,
+    Column::reason,
+    Column::urgency,
+    Column::flags,
+    Column::band,
+    Column::queue,
+    Column::template,
+    Column::type_prob,
+    Column::due_now,
+    Column::handle_by,
+    Column::demands,
+    Column::masked_text,
+    Column::bundle,
+];
+
+/// Names of the cells of such a line, `reject` last.
+pub fn line_names() -> Vec<&'static str> {
+    let own = LINE.iter().map(|c| COLUMNS[*c as usize].0);
+    own.chain(["reject"]).collect()
+}
+
+/// A record that was rejected: `\N` in every cell but the last.
+pub fn reject_line(code: &str, out: &mut Vec<u8>) {
+    for _ in LINE {
+        out.extend(b"\\N\t");
+    }
+    out.extend(code.as_bytes());
+    out.push(b'\n');
+}
+
 /// The columns of one run: ours, then the carried ones of all inputs.
 #[derive(Debug, Clone)]
 pub struct Layout {
@@ -267,14 +300,14 @@ impl Cells {
         write_date(&due.targets.handle, self.clear(Column::handle_by));
     }
 
-    /// One row of `decisions.csv`; `places` as `Layout::places` gives them.
-    pub fn decision_row(
+    /// One row of `decisions.csv`, and its bytes; `places` as `Layout::places` gives them.
+    pub fn decision_row<'r>(
         &self,
         ticket: &Ticket<'_>,
         layout: &Layout,
         places: &[Option<usize>],
-        row: &mut Row,
-    ) -> Result<()> {
+        row: &'r mut Row,
+    ) -> Result<&'r [u8]> {
         for value in &self.values {
             row.put(value);
         }
@@ -295,8 +328,28 @@ impl Cells {
         if layout.with_members {
             row.put(&members);
         }
-        row.end();
-        Ok(())
+        Ok(row.end())
+    }
+
+    /// One tab-separated line, as Hive and Spark read what a script gives: `\N` for nothing, escapes for tabs and line ends.
+    pub fn line(&self, out: &mut Vec<u8>) {
+        for column in LINE {
+            let cell = &self.values[column as usize];
+            if cell.is_empty() {
+                out.extend(b"\\N");
+            }
+            for byte in cell.bytes() {
+                match byte {
+                    b'\t' => out.extend(b"\\t"),
+                    b'\n' => out.extend(b"\\n"),
+                    b'\r' => out.extend(b"\\r"),
+                    b'\\' => out.extend(b"\\\\"),
+                    _ => out.push(byte),
+                }
+            }
+            out.push(b'\t');
+        }
+        out.extend(b"\\N\n");
     }
 
     /// One row of a work list; `reply` says where the handling sheet is.
@@ -364,9 +417,11 @@ impl Row {
         }
     }
 
-    fn end(&mut self) {
+    /// The bytes of the row that ends.
+    fn end(&mut self) -> &[u8] {
         self.bytes.extend(b"\r\n");
-        self.start = self.bytes.len();
+        let start = std::mem::replace(&mut self.start, self.bytes.len());
+        &self.bytes[start..]
     }
 
     /// Ends the row and returns all bytes.

@@ -8,7 +8,9 @@ use std::io::{self, Read};
 use encoding_rs::GB18030;
 
 /// An encoding that the reader knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
 pub enum Encoding {
     #[value(name = "utf-8", alias = "utf8")]
     Utf8,

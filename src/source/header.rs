@@ -37,7 +37,11 @@ impl Role {
         }
     }
 
-    fn parse(name: &str) -> Option<Role> {
+    pub(super) fn names() -> String {
+        Role::ALL.map(Role::name).join(", ")
+    }
+
+    pub(super) fn parse(name: &str) -> Option<Role> {
         Role::ALL.into_iter().find(|r| r.name() == name)
     }
 }

@@ -1,4 +1,5 @@
-//! Bytes in, `Complaint` or `Rejected` out: CSV, TSV and JSON Lines, from files and standard input.
+//! Bytes in, `Complaint` or `Rejected` out: CSV, TSV, JSON Lines, workbooks and Parquet, packed or not, from files and
+//! standard input.
 //! Law: every record of the input becomes one of the two; memory is bounded by `Limits`.
 //! Does not clean or mask: the text leaves as it came.
 
@@ -6,14 +7,22 @@ mod delimited;
 mod encoding;
 mod header;
 mod jsonl;
+mod lines;
+mod raw;
+mod tabular;
 mod window;
 
 pub use encoding::{Chosen, Encoding};
 pub use header::{ColumnNames, Header, Role};
+pub use lines::{LineColumn, line_columns};
+pub use raw::RawMark;
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::clock::{Event, parse_events, parse_moment};
 use crate::complaint::{Carried, Complaint, Position, RejectCode, Rejected};
@@ -21,6 +30,7 @@ use crate::error::{Error, Result};
 use crate::taxonomy::Taxonomy;
 use delimited::{DELIMITERS, Piece, Splitter, first_cells};
 use encoding::{FromUtf16, choose, decode};
+use raw::{Meter, Wrapping, wrapping};
 use window::Window;
 
 /// Bounds on what one record may take.
@@ -48,18 +58,37 @@ pub struct SourceOptions {
     pub map: Vec<String>,
     /// Columns (or JSON members) that hold given labels, in the order of the heads.
     pub labels: Vec<String>,
+    /// The input is lines of tab-separated cells without header or quotes; these are the roles of their columns.
+    pub lines: Option<Vec<LineColumn>>,
     pub limits: Limits,
 }
 
 /// What was found out about an input, for the user.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Found {
     pub file: String,
-    pub format: &'static str,
+    pub format: Cow<'static, str>,
+    /// `gzip` or `zstd`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<Cow<'static, str>>,
+    /// Name of the sheet of a workbook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
     pub encoding: String,
-    pub encoding_ground: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delimiter: Option<&'static str>,
+    pub encoding_ground: Cow<'static, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<Cow<'static, str>>,
+}
+
+/// How far an input was read: where an interrupted run goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Records so far.
+    pub row: u64,
+    line: u64,
+    /// Bytes of the unpacked input, mark of its encoding not counted.
+    byte: u64,
+    pub raw: RawMark,
 }
 
 /// One record: decided upon later, or rejected here.
@@ -71,12 +100,14 @@ enum Format {
         header: Header,
     },
     JsonLines,
+    Lines(Vec<LineColumn>),
 }
 
 /// An open input.
 pub struct Source {
     file: Arc<str>,
     window: Window,
+    meter: Meter,
     encoding: Encoding,
     mark_bytes: u64,
     format: Format,
@@ -93,19 +124,59 @@ const BATCH_BYTES: u64 = 8 << 20;
 impl Source {
     /// Opens a file, or standard input for `-`, and finds out what it is.
     pub fn open(path: &Path, options: &SourceOptions) -> Result<Source> {
-        let input: Box<dyn Read + Send> = if path.as_os_str() == "-" {
-            Box::new(std::io::stdin())
+        Source::open_at(path, options, None)
+    }
+
+    /// As `open`, and goes on where an interrupted run stopped; an input that changed since is refused.
+    pub fn open_at(path: &Path, options: &SourceOptions, mark: Option<&Mark>) -> Result<Source> {
+        let meter = Meter::default();
+        if let Some(mark) = mark {
+            meter.expect(&mark.raw);
+        }
+        let failed = |e| Error::io(path, "cannot be read", e);
+        let mut source = if path.as_os_str() == "-" {
+            Source::from_stream(path, Box::new(std::io::stdin()), options, meter)?
         } else {
-            let meta = std::fs::metadata(path).map_err(|e| Error::io(path, "cannot be read", e))?;
+            let meta = std::fs::metadata(path).map_err(failed)?;
             if meta.is_dir() {
                 return Err(Error::Usage(format!(
                     "{}: is a folder; name its files",
                     path.display()
                 )));
             }
-            Box::new(std::fs::File::open(path).map_err(|e| Error::io(path, "cannot be opened", e))?)
+            let mut file =
+                std::fs::File::open(path).map_err(|e| Error::io(path, "cannot be opened", e))?;
+            let mut beginning = [0; 4];
+            let n = read_up_to(&mut file, &mut beginning).map_err(failed)?;
+            std::io::Seek::rewind(&mut file).map_err(failed)?;
+            match wrapping(&beginning[..n]) {
+                found @ (Wrapping::Zip | Wrapping::Parquet) => {
+                    meter.whole(&mut file).map_err(failed)?;
+                    let (made, sheet) = match found {
+                        Wrapping::Zip => tabular::workbook(path, file)
+                            .map(|(made, sheet)| (made, Some(sheet)))?,
+                        _ => (tabular::parquet(path, file)?, None),
+                    };
+                    let options = SourceOptions {
+                        encoding: Some(Encoding::Utf8),
+                        delimiter: Some(b','),
+                        ..options.clone()
+                    };
+                    let made = Window::new(made);
+                    let mut source = Source::from_window(path, made, &options, meter)?;
+                    source.found.format = if sheet.is_some() { "xlsx" } else { "parquet" }.into();
+                    source.found.encoding_ground = "by the format".into();
+                    source.found.delimiter = None;
+                    source.found.sheet = sheet;
+                    source
+                }
+                _ => Source::from_stream(path, Box::new(file), options, meter)?,
+            }
         };
-        Self::read(path, input, options)
+        if let Some(mark) = mark {
+            source.skip_to(mark)?;
+        }
+        Ok(source)
     }
 
     /// As `open`, over any stream; `path` is its name in messages and its extension a hint.
@@ -114,9 +185,45 @@ impl Source {
         input: Box<dyn Read + Send>,
         options: &SourceOptions,
     ) -> Result<Source> {
+        Source::from_stream(path, input, options, Meter::default())
+    }
+
+    /// Unpacks what is packed.
+    fn from_stream(
+        path: &Path,
+        input: Box<dyn Read + Send>,
+        options: &SourceOptions,
+        meter: Meter,
+    ) -> Result<Source> {
+        let failed = |e| Error::io(path, "cannot be read", e);
+        let mut window = Window::new(Box::new(meter.reader(input)));
+        window.fill_to(4).map_err(failed)?;
+        let packed = match wrapping(window.bytes()) {
+            Wrapping::Gzip => "gzip",
+            Wrapping::Zstd => "zstd",
+            Wrapping::Zip | Wrapping::Parquet => {
+                return Err(Error::Usage(format!(
+                    "{}: a workbook or a Parquet file is read from a file, not from a stream: name the file",
+                    path.display()
+                )));
+            }
+            Wrapping::None => return Source::from_window(path, window, options, meter),
+        };
+        let wrapping = wrapping(window.bytes());
+        let inner = raw::unpack(wrapping, window.into_reader()).map_err(failed)?;
+        let mut source = Source::from_window(path, Window::new(inner), options, meter)?;
+        source.found.packed = Some(packed.into());
+        Ok(source)
+    }
+
+    fn from_window(
+        path: &Path,
+        mut window: Window,
+        options: &SourceOptions,
+        meter: Meter,
+    ) -> Result<Source> {
         let file: Arc<str> = path.display().to_string().into();
         let failed = |e| Error::io(path, "cannot be read", e);
-        let mut window = Window::new(input);
         // Standard input may be a conversation: look only at what is there.
         let wanted = if &*file == "-" { 1 } else { BEGINNING_BYTES };
         window.fill_to(wanted).map_err(failed)?;
@@ -125,41 +232,84 @@ impl Source {
         }
         let Some(chosen) = choose(window.bytes(), options.encoding) else {
             return Err(Error::Usage(format!(
-                "{file}: is not text in UTF-8, GB18030 or UTF-16 (a workbook or an archive?): \
-                 export it as CSV, or name its encoding with --encoding"
+                "{file}: is not text in UTF-8, GB18030 or UTF-16 (another kind of archive, or an old .xls?): \
+                 export it as CSV or .xlsx, or name its encoding with --encoding"
             )));
         };
         window.consume(chosen.mark_bytes);
+        let mut mark_bytes = chosen.mark_bytes as u64;
         if matches!(chosen.encoding, Encoding::Utf16Le | Encoding::Utf16Be) {
             let rest = window.into_reader();
             window = Window::new(Box::new(FromUtf16::new(rest, chosen.encoding)));
             window.fill_to(wanted).map_err(failed)?;
+        } else {
+            // The window counts the mark itself.
+            mark_bytes = 0;
         }
-        let mut found = Found {
-            file: file.to_string(),
-            format: "jsonl",
-            encoding: chosen.encoding.to_string(),
-            encoding_ground: chosen.ground,
-            delimiter: None,
-        };
         let mut source = Source {
+            found: Found {
+                file: file.to_string(),
+                format: "jsonl".into(),
+                packed: None,
+                sheet: None,
+                encoding: chosen.encoding.to_string(),
+                encoding_ground: chosen.ground.into(),
+                delimiter: None,
+            },
             file,
             window,
+            meter,
             encoding: chosen.encoding,
-            mark_bytes: chosen.mark_bytes as u64,
+            mark_bytes,
             format: Format::JsonLines,
             options: options.clone(),
             row: 0,
-            found: found.clone(),
         };
-        if !source.is_json_lines(path) {
+        if let Some(columns) = &options.lines {
+            source.found.format = "lines".into();
+            source.format = Format::Lines(columns.clone());
+        } else if !source.is_json_lines(path) {
             let delimiter = source.sniff_delimiter();
-            found.format = if delimiter == b'\t' { "tsv" } else { "csv" };
-            found.delimiter = Some(delimiter_name(delimiter));
+            source.found.format = if delimiter == b'\t' { "tsv" } else { "csv" }.into();
+            source.found.delimiter = Some(delimiter_name(delimiter).into());
             source.format = source.read_header(delimiter)?;
         }
-        source.found = found;
         Ok(source)
+    }
+
+    /// How far it was read, up to the record given last.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            row: self.row,
+            line: self.window.line,
+            byte: self.window.byte,
+            raw: self.meter.mark(),
+        }
+    }
+
+    /// Bytes read from the disk so far.
+    pub fn raw_bytes(&self) -> u64 {
+        self.meter.n_bytes()
+    }
+
+    fn skip_to(&mut self, mark: &Mark) -> Result<()> {
+        while self.window.byte < mark.byte {
+            if self.window.bytes().is_empty() && !self.fill()? {
+                break;
+            }
+            self.window.consume((mark.byte - self.window.byte) as usize);
+        }
+        // What was read ahead then is read again, so that its hash can be compared.
+        while self.meter.n_bytes() < mark.raw.n_bytes && self.fill()? {}
+        if self.window.byte != mark.byte || self.meter.changed() {
+            return Err(Error::Usage(format!(
+                "{}: is not what the interrupted run read: give it back, or start anew with --force",
+                self.file
+            )));
+        }
+        self.window.line = mark.line;
+        self.row = mark.row;
+        Ok(())
     }
 
     pub fn found(&self) -> &Found {
@@ -174,6 +324,7 @@ impl Source {
     pub fn carried_names(&self) -> Option<&[String]> {
         match &self.format {
             Format::Delimited { header, .. } => Some(&header.carried_names),
+            Format::Lines(_) => Some(&[]),
             Format::JsonLines => None,
         }
     }
@@ -301,6 +452,7 @@ impl Source {
                     })
                 }
                 Format::JsonLines => self.json_step(before, taxonomy),
+                Format::Lines(columns) => self.line_step(columns, before, taxonomy),
             };
             match step {
                 Ok(Step::Record(record)) => {
@@ -487,6 +639,17 @@ impl Fields {
             position,
         })
     }
+}
+
+fn read_up_to(file: &mut std::fs::File, out: &mut [u8]) -> std::io::Result<usize> {
+    let mut n = 0;
+    while n < out.len() {
+        match file.read(&mut out[n..])? {
+            0 => break,
+            more => n += more,
+        }
+    }
+    Ok(n)
 }
 
 fn reject(

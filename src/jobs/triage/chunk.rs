@@ -1,0 +1,235 @@
+//! Records to the bytes of every file: what one thread makes of one chunk, and how it is put into the files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::Format;
+use super::summary::{Summary, count, count_reject};
+use crate::complaint::Complaint;
+use crate::error::Result;
+use crate::pipeline::{Triage, Workspace};
+use crate::proof::{LEAF_BYTES, Tree, leaf};
+use crate::reply::{Slot, Slots};
+use crate::sink::{Cells, Layout, MARK, Names, Outputs, Row, line_of, list_header, write_ticket};
+use crate::source::Record;
+use crate::ticket::Ticket;
+
+/// What one chunk of records became.
+#[derive(Default)]
+pub(super) struct Written {
+    decisions: Vec<u8>,
+    /// Leaves of the rows of `decisions`, one after the other.
+    decision_leaves: Vec<u8>,
+    rejects: Vec<u8>,
+    reject_leaves: Vec<u8>,
+    lists: BTreeMap<usize, Vec<u8>>,
+    sheets: BTreeMap<usize, String>,
+    pub counts: Summary,
+}
+
+/// Where the leaves of each row lie: `audit verify` names the first row that differs by them.
+pub(crate) const DECISION_LEAVES: &str = "proof/decisions.leaves";
+pub(crate) const REJECT_LEAVES: &str = "proof/rejects.leaves";
+pub(crate) const REJECTS: &str = "rejects.jsonl";
+
+/// How the decisions of one run are written.
+pub(crate) struct Desk<'t> {
+    pub triage: &'t Triage,
+    pub names: Names<'t>,
+    pub layout: Layout,
+    pub format: Format,
+}
+
+/// Reused between records.
+struct Paper {
+    cells: Cells,
+    slots: Slots,
+}
+
+impl<'t> Desk<'t> {
+    pub fn new(triage: &'t Triage, layout: Layout, format: Format) -> Desk<'t> {
+        Desk {
+            triage,
+            names: Names {
+                tables: &triage.tables,
+                bundle_id: triage.bundle.id(),
+                encoder_id: triage.cascade().map(|c| c.bundle.id()),
+            },
+            layout,
+            format,
+        }
+    }
+
+    /// The row of one complaint as it stands in the decisions file, line end included.
+    pub fn row(
+        &self,
+        complaint: &Complaint,
+        places: &[Option<usize>],
+        work: &mut Workspace,
+    ) -> Result<Vec<u8>> {
+        let judged = self.triage.together([Some(complaint)].into_iter(), work)?;
+        let ticket = match judged.into_iter().next().flatten() {
+            Some(ticket) => ticket,
+            None => self.triage.decide(complaint, work)?,
+        };
+        let mut cells = Cells::new();
+        cells.read(&ticket, self.names);
+        let mut row = Row::new();
+        let mut bytes = Vec::new();
+        match self.format {
+            Format::Csv => {
+                cells.decision_row(&ticket, &self.layout, places, &mut row)?;
+                bytes = row.into_bytes();
+            }
+            Format::Jsonl => write_ticket(&ticket, self.names, &mut bytes)?,
+        }
+        Ok(bytes)
+    }
+
+    /// Decides a chunk and writes its rows in memory.
+    pub(super) fn chunk(
+        &self,
+        records: &[Record],
+        places: &[Option<usize>],
+        work: &mut Workspace,
+    ) -> Result<Written> {
+        let triage = self.triage;
+        let mut out = Written::default();
+        let mut decisions = Row::new();
+        let mut lists: BTreeMap<usize, Row> = BTreeMap::new();
+        let mut paper = Paper {
+            cells: Cells::new(),
+            slots: Slots::new(),
+        };
+        let mut together = triage
+            .together(records.iter().map(|r| r.as_ref().ok()), work)?
+            .into_iter();
+        for record in records {
+            let judged = together.next().flatten();
+            let complaint = match record {
+                Ok(complaint) => complaint,
+                Err(rejected) => {
+                    let start = out.rejects.len();
+                    line_of(rejected, &mut out.rejects)?;
+                    out.reject_leaves.extend(leaf(&out.rejects[start..]));
+                    count_reject(&mut out.counts, rejected.code);
+                    continue;
+                }
+            };
+            let ticket = match judged {
+                Some(ticket) => ticket,
+                None => triage.decide(complaint, work)?,
+            };
+            count(&mut out.counts, &ticket, self.names);
+            paper.cells.read(&ticket, self.names);
+            let row = match self.format {
+                Format::Csv => {
+                    paper
+                        .cells
+                        .decision_row(&ticket, &self.layout, places, &mut decisions)?
+                }
+                Format::Jsonl => {
+                    let start = out.decisions.len();
+                    write_ticket(&ticket, self.names, &mut out.decisions)?;
+                    &out.decisions[start..]
+                }
+            };
+            out.decision_leaves.extend(leaf(row));
+            self.list(&ticket, &mut paper, &mut lists, &mut out);
+        }
+        if self.format == Format::Csv {
+            out.decisions = decisions.into_bytes();
+        }
+        for (queue, rows) in lists {
+            out.lists.insert(queue, rows.into_bytes());
+        }
+        Ok(out)
+    }
+
+    /// The ticket's handling sheet, and its row in the list of its queue.
+    fn list(
+        &self,
+        ticket: &Ticket<'_>,
+        paper: &mut Paper,
+        lists: &mut BTreeMap<usize, Row>,
+        out: &mut Written,
+    ) {
+        let queue = ticket.route.queue;
+        let sheets = out.sheets.entry(queue).or_default();
+        let before = sheets.len();
+        let place = match self.sheet(ticket, &mut paper.slots, sheets) {
+            Ok(()) => format!(
+                "replies/{}.md",
+                self.names.tables.taxonomy.queues[queue].code
+            ),
+            Err(slot) => {
+                sheets.truncate(before);
+                let missing = &mut out.counts.sheets_missing_slot;
+                *missing.entry(slot.name().to_owned()).or_default() += 1;
+                format!("缺少必填项 {}", slot.name())
+            }
+        };
+        paper
+            .cells
+            .list_row(&place, lists.entry(queue).or_default());
+    }
+
+    /// The filled handling sheet under a heading with the complaint's id.
+    fn sheet(
+        &self,
+        ticket: &Ticket<'_>,
+        slots: &mut Slots,
+        out: &mut String,
+    ) -> std::result::Result<(), Slot> {
+        let Some(template) = ticket.template(self.names.tables) else {
+            return Err(Slot::r#type);
+        };
+        ticket.fill(self.names.tables, slots);
+        out.push_str("\n---\n\n");
+        template.fill(slots, out)?;
+        out.push('\n');
+        Ok(())
+    }
+
+    /// Appends a chunk to the files; an empty one opens those that every run has.
+    pub(super) fn put(
+        &self,
+        outputs: &mut Outputs,
+        decisions: &mut Tree,
+        rejects: &mut Tree,
+        chunk: &Written,
+    ) -> Result<()> {
+        let none = Vec::new;
+        let with_mark = |head: Vec<u8>| [MARK, &head].concat();
+        let name = Path::new(self.format.file());
+        match self.format {
+            Format::Csv => {
+                let head = || with_mark(self.layout.header());
+                outputs.write(name, &head, &chunk.decisions)?;
+            }
+            Format::Jsonl => outputs.write(name, &none, &chunk.decisions)?,
+        }
+        outputs.write(Path::new(DECISION_LEAVES), &none, &chunk.decision_leaves)?;
+        outputs.write(Path::new(REJECTS), &none, &chunk.rejects)?;
+        outputs.write(Path::new(REJECT_LEAVES), &none, &chunk.reject_leaves)?;
+        for (leaves, tree) in [
+            (&chunk.decision_leaves, decisions),
+            (&chunk.reject_leaves, rejects),
+        ] {
+            let (leaves, _) = leaves.as_chunks::<LEAF_BYTES>();
+            leaves.iter().for_each(|l| tree.push(*l));
+        }
+        let queues = &self.triage.tables.taxonomy.queues;
+        for (queue, rows) in &chunk.lists {
+            let name = PathBuf::from(format!("lists/{}.csv", queues[*queue].code));
+            outputs.write(&name, &|| with_mark(list_header()), rows)?;
+        }
+        for (queue, sheets) in &chunk.sheets {
+            let queue = &queues[*queue];
+            let name = PathBuf::from(format!("replies/{}.md", queue.code));
+            let head = || format!("# {} · 处理单\n", queue.name).into_bytes();
+            outputs.write(&name, &head, sheets.as_bytes())?;
+        }
+        Ok(())
+    }
+}

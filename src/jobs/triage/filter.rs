@@ -1,0 +1,99 @@
+//! The filter: every record becomes one line on standard output, flushed batch by batch.
+//! JSON Lines give JSON Lines; the tab-separated lines of `--tsv` give tab-separated lines, one out for each one in.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::{Job, Outcome, batch_records};
+use crate::error::{Error, Result};
+use crate::pipeline::{Triage, Workspace};
+use crate::sink::{Cells, Names, reject_line, write_rejected, write_ticket};
+use crate::source::{Record, Source};
+
+pub(super) fn to_stdout(triage: &Triage, job: &Job<'_>) -> Result<Outcome> {
+    let names = Names {
+        tables: &triage.tables,
+        bundle_id: triage.bundle.id(),
+        encoder_id: triage.cascade().map(|c| c.bundle.id()),
+    };
+    let tabs = job.source.lines.is_some();
+    let taxonomy = &triage.tables.taxonomy;
+    let failed = |e| Error::io(Path::new("standard output"), "cannot be written", e);
+    let mut any_rejected = false;
+    for input in &job.inputs {
+        let mut source = match Source::open(input, &job.source) {
+            Ok(source) => source,
+            // A filter over nothing gives nothing.
+            Err(Error::Usage(_))
+                if input.as_os_str() == "-" && job.inputs.len() == 1 && at_end() =>
+            {
+                return Ok(Outcome::Done);
+            }
+            Err(e) => return Err(e),
+        };
+        loop {
+            let batch = source.next_batch(batch_records(), taxonomy)?;
+            if batch.is_empty() {
+                break;
+            }
+            any_rejected |= batch.iter().any(std::result::Result::is_err);
+            let chunks = triage.map(&batch, |records, work| {
+                lines(triage, names, tabs, records, work)
+            })?;
+            let mut lock = std::io::stdout().lock();
+            for chunk in chunks {
+                lock.write_all(&chunk).map_err(failed)?;
+            }
+            lock.flush().map_err(failed)?;
+        }
+    }
+    Ok(if any_rejected {
+        Outcome::DoneWithRejects
+    } else {
+        Outcome::Done
+    })
+}
+
+fn lines(
+    triage: &Triage,
+    names: Names<'_>,
+    tabs: bool,
+    records: &[Record],
+    work: &mut Workspace,
+) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut cells = Cells::new();
+    let mut together = triage
+        .together(records.iter().map(|r| r.as_ref().ok()), work)?
+        .into_iter();
+    for record in records {
+        let judged = together.next().flatten();
+        let complaint = match record {
+            Ok(complaint) => complaint,
+            Err(rejected) if tabs => {
+                reject_line(rejected.code.code(), &mut out);
+                continue;
+            }
+            Err(rejected) => {
+                write_rejected(rejected, &mut out)?;
+                continue;
+            }
+        };
+        let ticket = match judged {
+            Some(ticket) => ticket,
+            None => triage.decide(complaint, work)?,
+        };
+        if tabs {
+            cells.read(&ticket, names);
+            cells.line(&mut out);
+        } else {
+            write_ticket(&ticket, names, &mut out)?;
+        }
+    }
+    Ok(out)
+}
+
+fn at_end() -> bool {
+    let mut byte = [0];
+    matches!(std::io::Read::read(&mut std::io::stdin(), &mut byte), Ok(0))
+}
