@@ -153,6 +153,9 @@ struct TriageArgs {
     /// Form of the decisions file
     #[arg(long, value_enum, default_value_t)]
     format: jobs::triage::Format,
+    /// Form of the work lists
+    #[arg(long, value_enum, default_value_t)]
+    lists: jobs::triage::Lists,
     /// Read and decide everything, write nothing
     #[arg(long)]
     dry_run: bool,
@@ -512,6 +515,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
                 },
                 out: a.out,
                 format: a.format,
+                lists: a.lists,
                 data: a.place.data,
                 model: a.place.model,
                 cascade: a.tier.cascade,

@@ -88,6 +88,12 @@ fn rows_of(path: &Path, id: &str, format: Format) -> Result<Vec<(u64, Vec<u8>)>>
                 }
             }
         }
+        Format::Parquet => {
+            return Err(Error::Usage(
+                "replay compares rows of decisions.csv or decisions.jsonl; this run wrote Parquet"
+                    .to_owned(),
+            ));
+        }
         Format::Csv => {
             let broken = |e: csv::Error| Error::Failed(format!("{}: {e}", path.display()));
             let mut file = std::fs::File::open(path).map_err(failed)?;
@@ -153,7 +159,12 @@ fn decide_again(
         sources.push(Source::open(Path::new(&input.found.file), &source_options)?);
     }
     let layout = Layout::new(sources.iter().map(Source::carried_names));
-    let desk = Desk::new(triage, layout, manifest.options.format);
+    let desk = Desk::new(
+        triage,
+        layout,
+        manifest.options.format,
+        manifest.options.lists,
+    );
     let mut work = Workspace::default();
     let mut again = Vec::new();
     let mut n = 0;

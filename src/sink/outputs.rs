@@ -188,21 +188,33 @@ impl Outputs {
             .collect()
     }
 
-    /// Where the bytes of a file stand until it is whole; `sync` before reading them.
-    pub fn part_path(&self, name: &Path) -> PathBuf {
+    /// Where the bytes of a file stand until it is whole.
+    fn part_path(&self, name: &Path) -> PathBuf {
         temporary(&self.dir, name)
     }
 
-    /// Takes a file out of the run and off the disk.
-    pub fn discard(&mut self, name: &Path) -> Result<()> {
-        self.open.remove(name);
-        let path = temporary(&self.dir, name);
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io(&path, "cannot be removed", e))
-            }
-            _ => Ok(()),
-        }
+    /// Rows that only serve to make another file: read from their beginning, and no output from now on.
+    ///
+    /// Their part stays on the disk until `remove_parts`, so that a killed run can make the other file again.
+    pub fn take_back(&mut self, name: &Path) -> Result<Option<File>> {
+        let Some(part) = self.open.remove(name) else {
+            return Ok(None);
+        };
+        let path = self.part_path(name);
+        let failed = |e| Error::io(&path, "cannot be read back", e);
+        let mut file = part.file.into_inner().map_err(|e| failed(e.into_error()))?;
+        std::io::Seek::rewind(&mut file).map_err(failed)?;
+        Ok(Some(file))
+    }
+
+    /// Names of the files so far.
+    pub fn names(&self) -> Vec<PathBuf> {
+        self.open.keys().cloned().collect()
+    }
+
+    /// The folder of the run.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Renames everything, `last` after all others; returns the names. Call `sync` first.

@@ -55,6 +55,39 @@ columns!(
     bundle "bundle" "模型编号",
 );
 
+/// What the cells of a column are, where a file has types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    /// 0 to 1.
+    Prob,
+    /// A date.
+    Day,
+    /// A date or a moment from which something runs.
+    From,
+    /// A date or a moment by which something is due: a date means its end.
+    By,
+}
+
+/// By key or by Chinese name; a carried column is text.
+pub(super) fn kind_of(name: &str) -> Kind {
+    const KINDS: [(Column, Kind); 8] = [
+        (Column::received_at, Kind::From),
+        (Column::type_prob, Kind::Prob),
+        (Column::reason_prob, Kind::Prob),
+        (Column::urgency_prob, Kind::Prob),
+        (Column::due_now, Kind::Day),
+        (Column::acknowledge_by, Kind::By),
+        (Column::first_reply_by, Kind::By),
+        (Column::handle_by, Kind::By),
+    ];
+    let named = |(column, kind): &(Column, Kind)| {
+        let (key, shown) = COLUMNS[*column as usize];
+        (key == name || shown == name).then_some(*kind)
+    };
+    KINDS.iter().find_map(named).unwrap_or(Kind::Text)
+}
+
 /// What a work list shows, in the order in which a handler reads; the handling sheet's place follows.
 const LIST: [Column; 19] = [
     Column::id,
@@ -384,6 +417,8 @@ fn join<'a>(out: &mut String, parts: impl Iterator<Item = &'a str>, between: &st
 #[derive(Default)]
 pub struct Row {
     bytes: Vec<u8>,
+    /// Cells as they are, for a file with types: no guards against Excel's readings.
+    plain: bool,
     /// Where the row under way begins.
     start: usize,
 }
@@ -391,6 +426,14 @@ pub struct Row {
 impl Row {
     pub fn new() -> Row {
         Row::default()
+    }
+
+    /// Rows that another writer of ours reads back.
+    pub fn plain() -> Row {
+        Row {
+            plain: true,
+            ..Row::default()
+        }
     }
 
     fn put(&mut self, cell: &str) {
@@ -403,7 +446,9 @@ impl Row {
         if quoted {
             self.bytes.push(b'"');
         }
-        self.bytes.extend(guard(cell));
+        if !self.plain {
+            self.bytes.extend(guard(cell));
+        }
         if quoted {
             let mut parts = cell.split('"');
             self.bytes.extend(parts.next().unwrap_or("").as_bytes());

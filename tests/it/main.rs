@@ -8,6 +8,7 @@ mod golden;
 mod inputs;
 mod laws;
 mod model;
+mod night;
 mod public;
 mod redaction;
 mod run;

@@ -21,7 +21,7 @@ fn ran(output: Output) -> Ran {
     }
 }
 
-fn command<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Command {
+pub fn command<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xiaobao"));
     command.current_dir(root()).args(args);
     command
@@ -56,6 +56,7 @@ pub fn xiaobao_fed<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &[u8]) -> Ran {
 
 pub fn write(dir: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
     let path = dir.join(name);
+    std::fs::create_dir_all(path.parent().expect("inside")).expect("the test's folder is writable");
     std::fs::write(&path, bytes).expect("the test's folder is writable");
     path
 }

@@ -12,9 +12,9 @@ fn run(input: &str, out: &Path, extra: &[&str]) -> crate::run::Ran {
     xiaobao(&args)
 }
 
-fn folder(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn folder(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
-    for sub in ["", "lists", "replies"] {
+    for sub in ["", "lists", "replies", "proof"] {
         let Ok(entries) = std::fs::read_dir(dir.join(sub)) else {
             continue;
         };

@@ -18,6 +18,9 @@ pub(super) const FILE: &str = ".checkpoint.json";
 
 const FORMAT: u32 = 1;
 
+/// Folders of a run's files, below its own.
+pub(super) const FOLDERS: [&str; 4] = ["", "lists", "replies", "proof"];
+
 /// What must be the same for a run to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RunKey {
@@ -138,7 +141,7 @@ impl Checkpoint {
     /// Forgets an interrupted run and all that it left.
     fn forget(out: &Path) -> Result<()> {
         Checkpoint::remove(out)?;
-        for sub in ["", "lists", "replies", "proof"] {
+        for sub in FOLDERS {
             remove_parts(&out.join(sub))?;
         }
         Ok(())

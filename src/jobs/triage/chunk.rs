@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::Format;
 use super::summary::{Summary, count, count_reject};
+use super::{Format, Lists};
 use crate::complaint::Complaint;
 use crate::error::Result;
 use crate::pipeline::{Triage, Workspace};
@@ -30,6 +30,8 @@ pub(super) struct Written {
 /// Where the leaves of each row lie: `audit verify` names the first row that differs by them.
 pub(crate) const DECISION_LEAVES: &str = "proof/decisions.leaves";
 pub(crate) const REJECT_LEAVES: &str = "proof/rejects.leaves";
+/// Ending of the rows of which a workbook is made at the end.
+pub(super) const LIST_ROWS: &str = "rows";
 pub(crate) const REJECTS: &str = "rejects.jsonl";
 
 /// How the decisions of one run are written.
@@ -38,6 +40,7 @@ pub(crate) struct Desk<'t> {
     pub names: Names<'t>,
     pub layout: Layout,
     pub format: Format,
+    pub lists: Lists,
 }
 
 /// Reused between records.
@@ -47,7 +50,7 @@ struct Paper {
 }
 
 impl<'t> Desk<'t> {
-    pub fn new(triage: &'t Triage, layout: Layout, format: Format) -> Desk<'t> {
+    pub fn new(triage: &'t Triage, layout: Layout, format: Format, lists: Lists) -> Desk<'t> {
         Desk {
             triage,
             names: Names {
@@ -57,6 +60,22 @@ impl<'t> Desk<'t> {
             },
             layout,
             format,
+            lists,
+        }
+    }
+
+    /// Rows in the form that their file needs.
+    fn decision_rows(&self) -> Row {
+        match self.format {
+            Format::Parquet => Row::plain(),
+            _ => Row::new(),
+        }
+    }
+
+    fn list_rows(&self) -> Row {
+        match self.lists {
+            Lists::Xlsx => Row::plain(),
+            Lists::Csv => Row::new(),
         }
     }
 
@@ -74,10 +93,10 @@ impl<'t> Desk<'t> {
         };
         let mut cells = Cells::new();
         cells.read(&ticket, self.names);
-        let mut row = Row::new();
+        let mut row = self.decision_rows();
         let mut bytes = Vec::new();
         match self.format {
-            Format::Csv => {
+            Format::Csv | Format::Parquet => {
                 cells.decision_row(&ticket, &self.layout, places, &mut row)?;
                 bytes = row.into_bytes();
             }
@@ -95,7 +114,7 @@ impl<'t> Desk<'t> {
     ) -> Result<Written> {
         let triage = self.triage;
         let mut out = Written::default();
-        let mut decisions = Row::new();
+        let mut decisions = self.decision_rows();
         let mut lists: BTreeMap<usize, Row> = BTreeMap::new();
         let mut paper = Paper {
             cells: Cells::new(),
@@ -123,7 +142,7 @@ impl<'t> Desk<'t> {
             count(&mut out.counts, &ticket, self.names);
             paper.cells.read(&ticket, self.names);
             let row = match self.format {
-                Format::Csv => {
+                Format::Csv | Format::Parquet => {
                     paper
                         .cells
                         .decision_row(&ticket, &self.layout, places, &mut decisions)?
@@ -137,7 +156,7 @@ impl<'t> Desk<'t> {
             out.decision_leaves.extend(leaf(row));
             self.list(&ticket, &mut paper, &mut lists, &mut out);
         }
-        if self.format == Format::Csv {
+        if self.format != Format::Jsonl {
             out.decisions = decisions.into_bytes();
         }
         for (queue, rows) in lists {
@@ -169,9 +188,8 @@ impl<'t> Desk<'t> {
                 format!("缺少必填项 {}", slot.name())
             }
         };
-        paper
-            .cells
-            .list_row(&place, lists.entry(queue).or_default());
+        let rows = lists.entry(queue).or_insert_with(|| self.list_rows());
+        paper.cells.list_row(&place, rows);
     }
 
     /// The filled handling sheet under a heading with the complaint's id.
@@ -201,11 +219,14 @@ impl<'t> Desk<'t> {
     ) -> Result<()> {
         let none = Vec::new;
         let with_mark = |head: Vec<u8>| [MARK, &head].concat();
-        let name = Path::new(self.format.file());
+        let name = Path::new(self.format.rows());
         match self.format {
             Format::Csv => {
                 let head = || with_mark(self.layout.header());
                 outputs.write(name, &head, &chunk.decisions)?;
+            }
+            Format::Parquet => {
+                outputs.write(name, &|| self.layout.header(), &chunk.decisions)?;
             }
             Format::Jsonl => outputs.write(name, &none, &chunk.decisions)?,
         }
@@ -221,8 +242,17 @@ impl<'t> Desk<'t> {
         }
         let queues = &self.triage.tables.taxonomy.queues;
         for (queue, rows) in &chunk.lists {
-            let name = PathBuf::from(format!("lists/{}.csv", queues[*queue].code));
-            outputs.write(&name, &|| with_mark(list_header()), rows)?;
+            let code = &queues[*queue].code;
+            match self.lists {
+                Lists::Csv => {
+                    let name = PathBuf::from(format!("lists/{code}.csv"));
+                    outputs.write(&name, &|| with_mark(list_header()), rows)?;
+                }
+                Lists::Xlsx => {
+                    let name = PathBuf::from(format!("lists/{code}.{LIST_ROWS}"));
+                    outputs.write(&name, &list_header, rows)?;
+                }
+            }
         }
         for (queue, sheets) in &chunk.sheets {
             let queue = &queues[*queue];

@@ -1,14 +1,15 @@
 //! After the last record: what is made from all of them, the manifest, and every file under its name.
 //! Law: may be run again from its start after a crash; the manifest comes last.
 
+use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::{Checkpoint, Stage};
-use super::chunk::{DECISION_LEAVES, Desk, REJECT_LEAVES, REJECTS};
+use super::checkpoint::{Checkpoint, FOLDERS, Stage};
+use super::chunk::{DECISION_LEAVES, Desk, LIST_ROWS, REJECT_LEAVES, REJECTS};
 use super::manifest::{self, Manifest, Rows};
-use super::{Job, Summary};
+use super::{Format, Job, Lists, Summary};
 use crate::error::{Error, Result};
-use crate::sink::{Outputs, put_in_place};
+use crate::sink::{Outputs, SHEET_ROWS, put_in_place, remove_parts, to_parquet, to_workbook};
 
 const SUMMARY: &str = "summary.json";
 
@@ -21,6 +22,13 @@ pub(super) fn run(
     resumable: bool,
 ) -> Result<()> {
     if let Some(mut outputs) = outputs {
+        outputs.sync()?;
+        if desk.format == Format::Parquet {
+            make_parquet(&mut outputs)?;
+        }
+        if desk.lists == Lists::Xlsx {
+            make_workbooks(&mut outputs, desk)?;
+        }
         write_summary(&mut outputs, &checkpoint.state.total)?;
         let manifest = Manifest {
             previous: job
@@ -58,7 +66,86 @@ pub(super) fn run(
     if job.given.force {
         remove_older(out, checkpoint)?;
     }
+    for sub in FOLDERS {
+        remove_parts(&out.join(sub))?;
+    }
     Checkpoint::remove(out)
+}
+
+/// Bytes that a writer of files with types gives, into an output.
+struct Into<'o> {
+    outputs: &'o mut Outputs,
+    name: PathBuf,
+}
+
+impl Write for Into<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.outputs
+            .write(&self.name, &Vec::new, bytes)
+            .map_err(std::io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn make_parquet(outputs: &mut Outputs) -> Result<()> {
+    let format = Format::Parquet;
+    let Some(rows) = outputs.take_back(Path::new(format.rows()))? else {
+        return Ok(());
+    };
+    let into = Into {
+        outputs,
+        name: PathBuf::from(format.file()),
+    };
+    to_parquet(BufReader::new(rows), into)
+}
+
+/// One workbook a queue, and more where a sheet is full: `Q.xlsx`, `Q-2.xlsx`.
+fn make_workbooks(outputs: &mut Outputs, desk: &Desk<'_>) -> Result<()> {
+    let dir = outputs.dir().to_owned();
+    let lists = outputs.names();
+    let lists = lists
+        .iter()
+        .filter(|n| n.starts_with("lists") && n.extension().is_some_and(|e| e == LIST_ROWS));
+    for name in lists {
+        let Some(mut rows) = outputs.take_back(name)? else {
+            continue;
+        };
+        let code = name.file_stem().unwrap_or_default().to_string_lossy();
+        let queues = &desk.names.tables.taxonomy.queues;
+        let title = queues
+            .iter()
+            .find(|q| q.code == code)
+            .map_or(&*code, |q| &q.name);
+        // What Excel refuses in the name of a sheet, and its limit of 31 characters.
+        let title: String = title
+            .chars()
+            .map(|c| if "[]:*?/\\".contains(c) { '·' } else { c })
+            .take(31)
+            .collect();
+        let (mut done, mut number) = (0, 1);
+        loop {
+            std::io::Seek::rewind(&mut rows).map_err(|e| Error::io(name, "cannot be read", e))?;
+            // A workbook is written out of order: whole in memory, it is packed to a tenth.
+            let mut bytes = std::io::Cursor::new(Vec::new());
+            let n = to_workbook(BufReader::new(&rows), done, &title, &dir, &mut bytes)?;
+            done += n;
+            let ending = match number {
+                1 => String::new(),
+                n => format!("-{n}"),
+            };
+            let file = PathBuf::from(format!("lists/{code}{ending}.xlsx"));
+            outputs.write(&file, &Vec::new, &bytes.into_inner())?;
+            if n + 1 < u64::from(SHEET_ROWS) {
+                break;
+            }
+            number += 1;
+        }
+    }
+    Ok(())
 }
 
 fn write_summary(outputs: &mut Outputs, total: &Summary) -> Result<()> {
@@ -71,7 +158,7 @@ fn write_summary(outputs: &mut Outputs, total: &Summary) -> Result<()> {
 /// Files of an earlier run that this run did not write again.
 fn remove_older(out: &Path, checkpoint: &Checkpoint) -> Result<()> {
     let ours = |sub: &str, path: &Path| match sub {
-        "lists" => path.extension().is_some_and(|e| e == "csv"),
+        "lists" => path.extension().is_some_and(|e| e == "csv" || e == "xlsx"),
         "replies" => path.extension().is_some_and(|e| e == "md"),
         _ => path.file_stem().is_some_and(|s| s == "decisions"),
     };

@@ -35,6 +35,8 @@ pub enum Format {
     #[default]
     Csv,
     Jsonl,
+    /// With types, for pandas, DuckDB and Spark.
+    Parquet,
 }
 
 impl Format {
@@ -42,8 +44,27 @@ impl Format {
         match self {
             Format::Csv => "decisions.csv",
             Format::Jsonl => "decisions.jsonl",
+            Format::Parquet => "decisions.parquet",
         }
     }
+
+    /// Where the rows stand while the run is under way.
+    fn rows(self) -> &'static str {
+        match self {
+            Format::Parquet => "decisions.rows",
+            _ => self.file(),
+        }
+    }
+}
+
+/// Form of the work lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lists {
+    #[default]
+    Csv,
+    /// Workbooks with filters, a header that stays and dates as dates.
+    Xlsx,
 }
 
 /// How a run says how far it is.
@@ -113,6 +134,7 @@ pub struct TriageOptions {
     /// `None`: filter, JSON Lines to standard output.
     pub out: Option<PathBuf>,
     pub format: Format,
+    pub lists: Lists,
     pub data: PathBuf,
     pub model: PathBuf,
     /// An encoder bundle for what the fast model leaves below `auto`.
@@ -181,6 +203,7 @@ impl Job<'_> {
         let s = &self.given.source;
         Kept {
             format: self.given.format,
+            lists: self.given.lists,
             encoding: s.encoding,
             delimiter: s.delimiter,
             map: s.map.clone(),
@@ -193,6 +216,8 @@ impl Job<'_> {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kept {
     pub format: Format,
+    #[serde(default)]
+    pub lists: Lists,
     pub encoding: Option<Encoding>,
     pub delimiter: Option<u8>,
     pub map: Vec<String>,

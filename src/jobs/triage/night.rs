@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::checkpoint::{Checkpoint, RunKey, Stage};
+use super::checkpoint::{Checkpoint, FOLDERS, RunKey, Stage};
 use super::chunk::{Desk, Written};
 use super::summary::{CascadeCounts, InputReport, tell};
 use super::watch::Watch;
@@ -127,7 +127,7 @@ pub(super) fn to_folder(triage: &Triage, job: &Job<'_>, out: &Path) -> Result<Ou
     let bytes_total: Option<u64> = inputs.iter().map(|i| i.n_bytes).sum();
     let mut night = Night {
         job,
-        desk: Desk::new(triage, layout, options.format),
+        desk: Desk::new(triage, layout, options.format, options.lists),
         out,
         outputs,
         saved: resumed,
@@ -152,7 +152,7 @@ fn clear_parts(out: &Path, resumed: bool) -> Result<()> {
     if resumed {
         return Ok(());
     }
-    for sub in ["", "lists", "replies", "proof"] {
+    for sub in FOLDERS {
         remove_parts(&out.join(sub))?;
     }
     Ok(())
@@ -330,6 +330,9 @@ impl Night<'_, '_> {
             return self.interrupted();
         }
         let raw = mark.raw;
+        let total = &self.checkpoint.state.total;
+        self.watch
+            .at(total.read, total.rejected, bytes_before + raw.n_bytes);
         if let Some(report) = self.checkpoint.state.total.inputs.last_mut() {
             report.n_bytes = raw.n_bytes;
             report.sha256 = raw.sha256;
