@@ -340,7 +340,8 @@ impl Row {
         Row::default()
     }
 
-    fn put(&mut self, cell: &str) {
+    /// Adds a cell to the row under way.
+    pub fn put(&mut self, cell: &str) {
         if self.bytes.len() > self.start {
             self.bytes.push(b',');
         }
@@ -364,7 +365,8 @@ impl Row {
         }
     }
 
-    fn end(&mut self) {
+    /// Ends the row under way.
+    pub fn end(&mut self) {
         self.bytes.extend(b"\r\n");
         self.start = self.bytes.len();
     }
