@@ -261,6 +261,8 @@ fn complaint(i: usize, text: &str) -> Complaint {
         received: xiaobao::clock::parse_moment("2026-03-01 09:00"),
         events: Vec::new(),
         labels: Vec::new(),
+        complainant: None,
+        institution: None,
         carried: Carried::Cells(Vec::new()),
         position: Position {
             file: "bench".into(),

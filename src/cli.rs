@@ -171,9 +171,12 @@ struct TriageArgs {
     /// End with an error when more records are rejected: a number, or a share like 0.5%
     #[arg(long, value_name = "N|P%")]
     max_rejects: Option<jobs::triage::MaxRejects>,
-    /// Folder that the runs of all nights share: it links their manifests
-    #[arg(long, value_name = "DIR")]
+    /// Folder that the runs of all nights share: complaints told before and waves are found by it, manifests linked
+    #[arg(long, value_name = "DIR", requires = "out")]
     store: Option<PathBuf>,
+    /// The night that the run belongs to, with --store; the latest day of receipt if not given
+    #[arg(long, value_name = "DATE", requires = "store")]
+    night: Option<jiff::civil::Date>,
     /// Filter of tab-separated lines without header, as Hive's TRANSFORM hands them over: the columns that come in,
     /// e.g. id,text,_,channel (`_` is not read); one line goes out for each line that comes in
     #[arg(long, value_name = "COLUMNS", conflicts_with = "out")]
@@ -530,6 +533,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
                 checkpoint_rows: Some(a.checkpoint_rows),
                 max_rejects: a.max_rejects,
                 store: a.store,
+                night: a.night,
                 progress: match (a.quiet, a.progress) {
                     (true, jobs::triage::Progress::Bar) => jobs::triage::Progress::None,
                     (_, how) => how,

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::clock::{Event, Moment};
 
@@ -36,6 +38,48 @@ pub enum Carried {
     Members(serde_json::Map<String, serde_json::Value>),
 }
 
+/// Who complains, as a key: the first 16 bytes of SHA-256 over the reference, which itself is never kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ComplainantKey(pub [u8; 16]);
+
+impl ComplainantKey {
+    /// Of a customer number, telephone or document number: spaces and hyphens dropped, width and case folded; `None` if
+    /// nothing is left or it is a placeholder (`无`, `匿名`, zeros).
+    pub fn of(written: &str) -> Option<ComplainantKey> {
+        let folded: String = written
+            .nfkc()
+            .filter(|c| !c.is_whitespace() && !c.is_control() && *c != '-')
+            .flat_map(char::to_uppercase)
+            .collect();
+        let is_placeholder = [
+            "无",
+            "未知",
+            "匿名",
+            "不详",
+            "未提供",
+            "NULL",
+            "NONE",
+            "N/A",
+            "/",
+        ]
+        .contains(&folded.as_str());
+        if is_placeholder || folded.chars().all(|c| c == '0') {
+            return None;
+        }
+        let digest = Sha256::digest([b"xiaobao complainant 1\0", folded.as_bytes()].concat());
+        let mut key = [0; 16];
+        key.copy_from_slice(&digest[..16]);
+        Some(ComplainantKey(key))
+    }
+}
+
+/// The cell of an institution's column, trimmed and width-folded; `None` if it is empty.
+pub fn institution_name(written: &str) -> Option<String> {
+    let name: String = written.nfkc().filter(|c| !c.is_control()).collect();
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 /// One complaint, its text as it came: only `clean` may look at it.
 #[derive(Clone)]
 pub struct Complaint {
@@ -49,6 +93,9 @@ pub struct Complaint {
     pub events: Vec<Event>,
     /// Given labels, one per head asked for; empty where the row has none.
     pub labels: Vec<String>,
+    pub complainant: Option<ComplainantKey>,
+    /// Branch, firm or merchant, as the column names it.
+    pub institution: Option<String>,
     pub carried: Carried,
     pub position: Position,
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::case_settings::CaseSettings;
 use crate::clean::{CleanText, Cleaner};
 use crate::clock::Clock;
 use crate::complaint::Complaint;
@@ -27,6 +28,8 @@ pub struct Tables {
     pub dictionary: String,
     /// The words of the trade that the next training will use.
     pub lexicon: Lexicon,
+    /// When complaints are one case, and when a wave.
+    pub cases: CaseSettings,
     /// SHA-256 over all files of the folder that were read: names what decided.
     pub sha256: String,
 }
@@ -62,19 +65,23 @@ impl Tables {
         let dictionary = read_dictionary(&dir.join("dictionary.txt"), &mut faults);
         let path = dir.join("lexicon.toml");
         let lexicon = Lexicon::parse(&read_text(&path, &mut faults), &path, &mut faults);
-        match (cleaner, clock, cues) {
-            (Some(cleaner), Some(clock), Some(cues)) if faults.is_empty() => Ok(Tables {
-                taxonomy,
-                columns,
-                cleaner,
-                cues,
-                clock,
-                routing,
-                templates,
-                dictionary,
-                lexicon,
-                sha256: hash(dir)?,
-            }),
+        let cases = CaseSettings::load(dir, &mut faults);
+        match (cleaner, clock, cues, cases) {
+            (Some(cleaner), Some(clock), Some(cues), Some(cases)) if faults.is_empty() => {
+                Ok(Tables {
+                    taxonomy,
+                    columns,
+                    cleaner,
+                    cues,
+                    clock,
+                    routing,
+                    templates,
+                    dictionary,
+                    lexicon,
+                    cases,
+                    sha256: hash(dir)?,
+                })
+            }
             _ => {
                 faults.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
                 Err(Error::Config(faults))

@@ -62,6 +62,8 @@ pub fn run(options: &ExplainOptions) -> Result<Outcome> {
         received,
         events: Vec::new(),
         labels: Vec::new(),
+        complainant: None,
+        institution: None,
         carried: Carried::Cells(Vec::new()),
         position: Position {
             file: Arc::from("-"),

@@ -9,7 +9,9 @@ mod workbook;
 
 pub use self::parquet::to_parquet;
 pub use json::{Names, line_of, write_rejected, write_ticket};
-pub use outputs::{FileMark, Outputs, put_in_place, remove_parts, sync_dir, write_whole};
+pub use outputs::{
+    FileMark, Outputs, part_path, put_in_place, remove_parts, sync_dir, write_whole,
+};
 pub use table::{Cells, Layout, Row, line_names, list_header, reject_line};
 pub use workbook::{SHEET_ROWS, to_workbook};
 

@@ -35,7 +35,8 @@ pub struct Outputs {
     keep: bool,
 }
 
-fn temporary(dir: &Path, name: &Path) -> PathBuf {
+/// Where the bytes of a file stand until it is whole.
+pub fn part_path(dir: &Path, name: &Path) -> PathBuf {
     let mut file = std::ffi::OsString::from(".");
     file.push(name.file_name().unwrap_or_default());
     file.push(".part");
@@ -80,7 +81,7 @@ impl Outputs {
             keep: true,
         };
         for (name, n_bytes) in lengths {
-            let path = temporary(dir, name);
+            let path = part_path(dir, name);
             let failed = |e| Error::io(&path, "cannot be gone on with", e);
             let mut file = OpenOptions::new()
                 .read(true)
@@ -121,7 +122,7 @@ impl Outputs {
 
     fn part(&mut self, name: &Path, head: &dyn Fn() -> Vec<u8>) -> Result<&mut Part> {
         if !self.open.contains_key(name) {
-            let path = temporary(&self.dir, name);
+            let path = part_path(&self.dir, name);
             make_parent(&path)?;
             let failed = |e| Error::io(&self.dir.join(name), "cannot be made", e);
             // Read too: what is spooled is read again at the end.
@@ -188,11 +189,6 @@ impl Outputs {
             .collect()
     }
 
-    /// Where the bytes of a file stand until it is whole.
-    fn part_path(&self, name: &Path) -> PathBuf {
-        temporary(&self.dir, name)
-    }
-
     /// Rows that only serve to make another file: read from their beginning, and no output from now on.
     ///
     /// Their part stays on the disk until `remove_parts`, so that a killed run can make the other file again.
@@ -200,7 +196,7 @@ impl Outputs {
         let Some(part) = self.open.remove(name) else {
             return Ok(None);
         };
-        let path = self.part_path(name);
+        let path = part_path(&self.dir, name);
         let failed = |e| Error::io(&path, "cannot be read back", e);
         let mut file = part.file.into_inner().map_err(|e| failed(e.into_error()))?;
         std::io::Seek::rewind(&mut file).map_err(failed)?;
@@ -230,7 +226,7 @@ impl Outputs {
 pub fn put_in_place(dir: &Path, names: &[PathBuf], last: &Path) -> Result<()> {
     let others = names.iter().filter(|n| *n != last);
     for name in others.map(PathBuf::as_path).chain([last]) {
-        let (path, part) = (dir.join(name), temporary(dir, name));
+        let (path, part) = (dir.join(name), part_path(dir, name));
         match std::fs::rename(&part, &path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && path.exists() => {}
             other => other.map_err(|e| Error::io(&path, "cannot be put in place", e))?,
@@ -245,7 +241,7 @@ pub fn put_in_place(dir: &Path, names: &[PathBuf], last: &Path) -> Result<()> {
 /// Writes a small file whole or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    let part = temporary(dir, Path::new(path.file_name().unwrap_or_default()));
+    let part = part_path(dir, Path::new(path.file_name().unwrap_or_default()));
     let failed = |e| Error::io(path, "cannot be written", e);
     let mut file = File::create(&part).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
@@ -274,7 +270,7 @@ impl Drop for Outputs {
             let names: Vec<PathBuf> = self.open.keys().cloned().collect();
             self.open.clear();
             for name in names {
-                let _ = std::fs::remove_file(temporary(&self.dir, &name));
+                let _ = std::fs::remove_file(part_path(&self.dir, &name));
             }
         }
     }

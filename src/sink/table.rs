@@ -436,7 +436,8 @@ impl Row {
         }
     }
 
-    fn put(&mut self, cell: &str) {
+    /// Adds a cell to the row under way.
+    pub fn put(&mut self, cell: &str) {
         if self.bytes.len() > self.start {
             self.bytes.push(b',');
         }
@@ -462,8 +463,8 @@ impl Row {
         }
     }
 
-    /// The bytes of the row that ends.
-    fn end(&mut self) -> &[u8] {
+    /// Ends the row under way; returns its bytes.
+    pub fn end(&mut self) -> &[u8] {
         self.bytes.extend(b"\r\n");
         let start = std::mem::replace(&mut self.start, self.bytes.len());
         &self.bytes[start..]

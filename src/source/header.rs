@@ -16,15 +16,21 @@ pub enum Role {
     Channel,
     ReceivedAt,
     Events,
+    /// Who complains: kept as a key only.
+    Complainant,
+    /// Whom the complaint is about: a branch, a firm, a merchant.
+    Institution,
 }
 
 impl Role {
-    const ALL: [Role; 5] = [
+    const ALL: [Role; 7] = [
         Role::Id,
         Role::Text,
         Role::Channel,
         Role::ReceivedAt,
         Role::Events,
+        Role::Complainant,
+        Role::Institution,
     ];
 
     pub fn name(self) -> &'static str {
@@ -34,11 +40,19 @@ impl Role {
             Role::Channel => "channel",
             Role::ReceivedAt => "received_at",
             Role::Events => "events",
+            Role::Complainant => "complainant",
+            Role::Institution => "institution",
         }
     }
 
+    /// All names, for messages.
     pub(super) fn names() -> String {
         Role::ALL.map(Role::name).join(", ")
+    }
+
+    /// Read, and yet carried through to the output like a column that we do not read.
+    pub(super) fn is_carried(self) -> bool {
+        matches!(self, Role::Complainant | Role::Institution)
     }
 
     pub(super) fn parse(name: &str) -> Option<Role> {
@@ -62,7 +76,7 @@ impl ColumnNames {
             let Some(role) = Role::parse(row.get("role")) else {
                 faults.push(row.fault(
                     format!("unknown role `{}`", row.get("role")),
-                    "use id, text, channel, received_at or events",
+                    "use id, text, channel, received_at, events, complainant or institution",
                 ));
                 continue;
             };
@@ -94,7 +108,7 @@ impl ColumnNames {
                 .and_then(|(column, role)| Some((column.trim(), Role::parse(role.trim())?)));
             let Some((column, role)) = parsed else {
                 return Err(Error::Usage(format!(
-                    "--map {rule}: write COLUMN=ROLE, ROLE being id, text, channel, received_at or events"
+                    "--map {rule}: write COLUMN=ROLE, ROLE being id, text, channel, received_at, events, complainant or institution"
                 )));
             };
             if self.mapped.iter().any(|(_, r)| *r == role) {
@@ -147,20 +161,28 @@ impl Header {
             ..Header::default()
         };
         for (i, cell) in cells.iter().enumerate() {
-            if let Some(role) = names.role(cell)
-                && header.roles.insert(role, i).is_some()
-            {
+            let Some(role) = names.role(cell) else {
+                continue;
+            };
+            // Of two columns that are carried anyway, the first is read.
+            if role.is_carried() && header.roles.contains_key(&role) {
+                continue;
+            }
+            if header.roles.insert(role, i).is_some() {
                 return Err(Error::Usage(format!(
                     "{file}:1: two columns can be read as `{0}`: choose one with --map COLUMN={0}",
                     role.name()
                 )));
             }
+        }
+        for (i, cell) in cells.iter().enumerate() {
             if let Some(k) = labels.iter().position(|l| l == cell.trim()) {
                 header.labels[k] = Some(i);
             }
         }
         for (i, cell) in cells.iter().enumerate() {
-            if !header.roles.values().any(|r| *r == i) && !header.labels.contains(&Some(i)) {
+            let is_taken = |(role, at): (&Role, &usize)| *at == i && !role.is_carried();
+            if !header.roles.iter().any(is_taken) && !header.labels.contains(&Some(i)) {
                 header.carried.push(i);
                 header.carried_names.push(cell.trim().to_owned());
             }

@@ -106,6 +106,8 @@ impl Source {
                     .map_err(|_| "not a list of events".to_owned()),
             ),
         };
+        let complainant = self.peek(&members, Role::Complainant);
+        let institution = self.peek(&members, Role::Institution);
         Fields {
             id,
             text: written,
@@ -113,6 +115,8 @@ impl Source {
             received_at,
             events,
             labels,
+            complainant,
+            institution,
             carried: Carried::Members(members),
         }
         .into_record(position, n_bytes, taxonomy)
@@ -125,6 +129,14 @@ impl Source {
             .find(|k| self.options.columns.role(k) == Some(role))
             .cloned()?;
         members.shift_remove(&name)
+    }
+
+    /// The string or number that plays a role and is carried through as well, by any of its names.
+    fn peek(&self, members: &Map<String, Value>, role: Role) -> Option<String> {
+        let mut found = members
+            .iter()
+            .filter(|(name, _)| self.options.columns.role(name) == Some(role));
+        string(found.next().map(|(_, value)| value.clone())).unwrap_or(None)
     }
 }
 

@@ -91,6 +91,8 @@ impl Source {
             text: cell(Role::Text),
             channel: cell(Role::Channel),
             received_at: cell(Role::ReceivedAt),
+            complainant: cell(Role::Complainant),
+            institution: cell(Role::Institution),
             events: cell(Role::Events).map(|c| parse_events(&c).map_err(|e| e.to_string())),
             labels: Vec::new(),
             carried: Carried::Cells(Vec::new()),

@@ -25,7 +25,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Event, parse_events, parse_moment};
-use crate::complaint::{Carried, Complaint, Position, RejectCode, Rejected};
+use crate::complaint::{
+    Carried, ComplainantKey, Complaint, Position, RejectCode, Rejected, institution_name,
+};
 use crate::error::{Error, Result};
 use crate::taxonomy::Taxonomy;
 use delimited::{DELIMITERS, Piece, Splitter, first_cells};
@@ -558,6 +560,8 @@ impl Source {
                 .iter()
                 .map(|i| i.map_or_else(String::new, text_of))
                 .collect(),
+            complainant: role(Role::Complainant),
+            institution: role(Role::Institution),
             carried: Carried::Cells(header.carried.iter().map(|i| text_of(*i)).collect()),
         };
         fields.into_record(position, n_bytes, taxonomy)
@@ -582,6 +586,8 @@ struct Fields {
     received_at: Option<String>,
     events: Option<std::result::Result<Vec<Event>, String>>,
     labels: Vec<String>,
+    complainant: Option<String>,
+    institution: Option<String>,
     carried: Carried,
 }
 
@@ -635,6 +641,8 @@ impl Fields {
             received,
             events,
             labels: self.labels,
+            complainant: self.complainant.as_deref().and_then(ComplainantKey::of),
+            institution: self.institution.as_deref().and_then(institution_name),
             carried: self.carried,
             position,
         })

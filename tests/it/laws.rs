@@ -42,6 +42,8 @@ fn complaint(text: String, channel: Option<usize>) -> Complaint {
         received: xiaobao::clock::parse_moment("2026-03-01 09:00"),
         events: Vec::new(),
         labels: Vec::new(),
+        complainant: None,
+        institution: None,
         carried: Carried::Cells(Vec::new()),
         position: Position {
             file: "p".into(),

@@ -19,7 +19,7 @@ pub(super) const FILE: &str = ".checkpoint.json";
 const FORMAT: u32 = 1;
 
 /// Folders of a run's files, below its own.
-pub(super) const FOLDERS: [&str; 4] = ["", "lists", "replies", "proof"];
+pub(super) const FOLDERS: [&str; 5] = ["", "lists", "replies", "proof", "spool"];
 
 /// What must be the same for a run to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,8 @@ pub(super) struct State {
     pub total: Summary,
     pub decisions: Tree,
     pub rejects: Tree,
+    /// Latest day of receipt, days since 1970-01-01: the night, if nobody names it.
+    pub latest: Option<i32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

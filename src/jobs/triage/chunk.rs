@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::summary::{Summary, count, count_reject};
 use super::{Format, Lists};
+use crate::cases::Telling;
 use crate::complaint::Complaint;
 use crate::error::Result;
 use crate::pipeline::{Triage, Workspace};
@@ -24,7 +25,24 @@ pub(super) struct Written {
     reject_leaves: Vec<u8>,
     lists: BTreeMap<usize, Vec<u8>>,
     sheets: BTreeMap<usize, String>,
+    /// Tellings by partition, with `--store`.
+    spool: BTreeMap<usize, Vec<u8>>,
+    /// Latest day of receipt, days since 1970-01-01.
+    pub latest: Option<i32>,
     pub counts: Summary,
+}
+
+/// An input as its chunks need it.
+pub(super) struct InputPlace {
+    /// From 0.
+    pub number: u32,
+    /// Its cells in the order of the layout.
+    pub cells: Vec<Option<usize>>,
+}
+
+/// Where the tellings of a partition stand while the run is under way.
+pub(super) fn spool_name(partition: usize) -> PathBuf {
+    PathBuf::from(format!("spool/{partition:04}"))
 }
 
 /// Where the leaves of each row lie: `audit verify` names the first row that differs by them.
@@ -41,6 +59,8 @@ pub(crate) struct Desk<'t> {
     pub layout: Layout,
     pub format: Format,
     pub lists: Lists,
+    /// Tellings are kept for `cases`.
+    pub spools: bool,
 }
 
 /// Reused between records.
@@ -61,6 +81,7 @@ impl<'t> Desk<'t> {
             layout,
             format,
             lists,
+            spools: false,
         }
     }
 
@@ -109,7 +130,7 @@ impl<'t> Desk<'t> {
     pub(super) fn chunk(
         &self,
         records: &[Record],
-        places: &[Option<usize>],
+        input: &InputPlace,
         work: &mut Workspace,
     ) -> Result<Written> {
         let triage = self.triage;
@@ -145,7 +166,7 @@ impl<'t> Desk<'t> {
                 Format::Csv | Format::Parquet => {
                     paper
                         .cells
-                        .decision_row(&ticket, &self.layout, places, &mut decisions)?
+                        .decision_row(&ticket, &self.layout, &input.cells, &mut decisions)?
                 }
                 Format::Jsonl => {
                     let start = out.decisions.len();
@@ -155,6 +176,9 @@ impl<'t> Desk<'t> {
             };
             out.decision_leaves.extend(leaf(row));
             self.list(&ticket, &mut paper, &mut lists, &mut out);
+            if self.spools {
+                self.spool(&ticket, input, &mut out);
+            }
         }
         if self.format != Format::Jsonl {
             out.decisions = decisions.into_bytes();
@@ -190,6 +214,16 @@ impl<'t> Desk<'t> {
         };
         let rows = lists.entry(queue).or_insert_with(|| self.list_rows());
         paper.cells.list_row(&place, rows);
+    }
+
+    /// What is kept of the complaint to find it told again.
+    fn spool(&self, ticket: &Ticket<'_>, input: &InputPlace, out: &mut Written) {
+        let tables = self.names.tables;
+        let mut telling = Telling::of(ticket, tables);
+        telling.input = input.number;
+        out.latest = out.latest.max(telling.day);
+        let partition = telling.partition(tables.cases.partitions);
+        telling.encode(out.spool.entry(partition).or_default());
     }
 
     /// The filled handling sheet under a heading with the complaint's id.
@@ -239,6 +273,9 @@ impl<'t> Desk<'t> {
         ] {
             let (leaves, _) = leaves.as_chunks::<LEAF_BYTES>();
             leaves.iter().for_each(|l| tree.push(*l));
+        }
+        for (partition, tellings) in &chunk.spool {
+            outputs.write(&spool_name(*partition), &none, tellings)?;
         }
         let queues = &self.triage.tables.taxonomy.queues;
         for (queue, rows) in &chunk.lists {

@@ -4,12 +4,18 @@
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
+
 use super::checkpoint::{Checkpoint, FOLDERS, Stage};
-use super::chunk::{DECISION_LEAVES, Desk, LIST_ROWS, REJECT_LEAVES, REJECTS};
+use super::chunk::{DECISION_LEAVES, Desk, LIST_ROWS, REJECT_LEAVES, REJECTS, spool_name};
 use super::manifest::{self, Manifest, Rows};
+use super::summary::CaseCounts;
 use super::{Format, Job, Lists, Summary};
+use crate::cases;
 use crate::error::{Error, Result};
-use crate::sink::{Outputs, SHEET_ROWS, put_in_place, remove_parts, to_parquet, to_workbook};
+use crate::sink::{
+    MARK, Outputs, SHEET_ROWS, part_path, put_in_place, remove_parts, to_parquet, to_workbook,
+};
 
 const SUMMARY: &str = "summary.json";
 
@@ -17,10 +23,19 @@ pub(super) fn run(
     desk: &Desk<'_>,
     job: &Job<'_>,
     out: &Path,
-    outputs: Option<Outputs>,
+    mut outputs: Option<Outputs>,
     checkpoint: &mut Checkpoint,
     resumable: bool,
 ) -> Result<()> {
+    let cases = match &job.given.store {
+        Some(store) => {
+            if let Some(outputs) = &mut outputs {
+                outputs.sync()?;
+            }
+            Some(find_cases(desk, job, out, store, checkpoint)?)
+        }
+        None => None,
+    };
     if let Some(mut outputs) = outputs {
         outputs.sync()?;
         if desk.format == Format::Parquet {
@@ -28,6 +43,13 @@ pub(super) fn run(
         }
         if desk.lists == Lists::Xlsx {
             make_workbooks(&mut outputs, desk)?;
+        }
+        if let Some(found) = &cases {
+            write_cases(&mut outputs, found)?;
+            checkpoint.state.total.cases = Some(counts(found, night_of(job, checkpoint)?));
+        }
+        for partition in 0..desk.names.tables.cases.partitions {
+            outputs.take_back(&spool_name(partition))?;
         }
         write_summary(&mut outputs, &checkpoint.state.total)?;
         let manifest = Manifest {
@@ -60,6 +82,9 @@ pub(super) fn run(
         let names: Vec<PathBuf> = checkpoint.parts.keys().cloned().collect();
         put_in_place(out, &names, Path::new(manifest::FILE))?;
     }
+    if let Some(found) = cases {
+        found.commit()?;
+    }
     if let Some(store) = &job.given.store {
         manifest::append_to(store, out)?;
     }
@@ -69,7 +94,52 @@ pub(super) fn run(
     for sub in FOLDERS {
         remove_parts(&out.join(sub))?;
     }
+    // Empty by now, if it was there at all.
+    let _ = std::fs::remove_dir(out.join("spool"));
     Checkpoint::remove(out)
+}
+
+fn night_of(job: &Job<'_>, checkpoint: &Checkpoint) -> Result<Date> {
+    let latest = checkpoint.state.latest.map(cases::date_of);
+    job.given.night.or(latest).ok_or_else(|| {
+        Error::Usage(
+            "--store: no record says when it was received: name the night with --night 2026-03-01, and go on with --resume"
+                .to_owned(),
+        )
+    })
+}
+
+/// Pure in spool and store: a run that was killed here finds the same again.
+fn find_cases(
+    desk: &Desk<'_>,
+    job: &Job<'_>,
+    out: &Path,
+    store: &Path,
+    checkpoint: &Checkpoint,
+) -> Result<cases::Found> {
+    let tables = desk.names.tables;
+    let spool: Vec<PathBuf> = (0..tables.cases.partitions)
+        .map(|p| part_path(out, &spool_name(p)))
+        .collect();
+    cases::finish(&spool, store, night_of(job, checkpoint)?, tables)
+}
+
+fn counts(found: &cases::Found, night: Date) -> CaseCounts {
+    CaseCounts {
+        night: night.to_string(),
+        receipts: found.n_receipts,
+        known: found.n_known,
+        repeats: found.n_repeats,
+        restarts: found.n_restarts,
+        alerts: found.n_alerts,
+        history_nights: found.n_history_nights,
+    }
+}
+
+fn write_cases(outputs: &mut Outputs, found: &cases::Found) -> Result<()> {
+    let with_mark = |head: Vec<u8>| [MARK, &head].concat();
+    let head = || with_mark(cases::repeats_header());
+    outputs.write(Path::new("repeats.csv"), &head, &found.repeats)
 }
 
 /// Bytes that a writer of files with types gives, into an output.

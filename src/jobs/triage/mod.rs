@@ -152,8 +152,10 @@ pub struct TriageOptions {
     pub checkpoint_rows: Option<u64>,
     /// End early when more records are rejected.
     pub max_rejects: Option<MaxRejects>,
-    /// What runs share: the chain of their manifests.
+    /// What runs share: the chain of their manifests, and the complaints of the nights before.
     pub store: Option<PathBuf>,
+    /// The night that the run belongs to; if not named, the latest day of receipt.
+    pub night: Option<jiff::civil::Date>,
     pub progress: Progress,
     /// Set from outside: end cleanly at the next batch.
     pub stop: Arc<AtomicBool>,
@@ -204,6 +206,7 @@ impl Job<'_> {
         Kept {
             format: self.given.format,
             lists: self.given.lists,
+            stored: self.given.store.is_some(),
             encoding: s.encoding,
             delimiter: s.delimiter,
             map: s.map.clone(),
@@ -218,6 +221,9 @@ pub(crate) struct Kept {
     pub format: Format,
     #[serde(default)]
     pub lists: Lists,
+    /// Whether tellings were kept for the store.
+    #[serde(default)]
+    pub stored: bool,
     pub encoding: Option<Encoding>,
     pub delimiter: Option<u8>,
     pub map: Vec<String>,

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::{Checkpoint, FOLDERS, RunKey, Stage};
-use super::chunk::{Desk, Written};
+use super::chunk::{Desk, InputPlace, Written};
 use super::summary::{CascadeCounts, InputReport, tell};
 use super::watch::Watch;
 use super::{CHECKPOINT_ROWS, Job, Outcome, batch_records, finish};
@@ -127,7 +127,10 @@ pub(super) fn to_folder(triage: &Triage, job: &Job<'_>, out: &Path) -> Result<Ou
     let bytes_total: Option<u64> = inputs.iter().map(|i| i.n_bytes).sum();
     let mut night = Night {
         job,
-        desk: Desk::new(triage, layout, options.format, options.lists),
+        desk: Desk {
+            spools: options.store.is_some(),
+            ..Desk::new(triage, layout, options.format, options.lists)
+        },
         out,
         outputs,
         saved: resumed,
@@ -265,10 +268,13 @@ impl Night<'_, '_> {
             report(source.found());
         }
         let bytes_before = self.watch_base(i);
-        let places = self
-            .desk
-            .layout
-            .places(source.carried_names().unwrap_or(&[]));
+        let place = InputPlace {
+            number: u32::try_from(i).unwrap_or(u32::MAX),
+            cells: self
+                .desk
+                .layout
+                .places(source.carried_names().unwrap_or(&[])),
+        };
         let taxonomy = &self.desk.triage.tables.taxonomy;
         let mut decided: Option<Decided> = None;
         let mut batch = source.next_batch(batch_records(), taxonomy)?;
@@ -278,7 +284,7 @@ impl Night<'_, '_> {
             let before = decided.take();
             let (desk, triage) = (&self.desk, self.desk.triage);
             let finish =
-                |records: &[Record], work: &mut Workspace| desk.chunk(records, &places, work);
+                |records: &[Record], work: &mut Workspace| desk.chunk(records, &place, work);
             let mut other = Other {
                 outputs: &mut self.outputs,
                 checkpoint: &mut self.checkpoint,
@@ -448,6 +454,7 @@ impl Other<'_> {
                 report.decided += chunk.counts.decided;
                 report.rejected += chunk.counts.rejected;
             }
+            state.latest = state.latest.max(chunk.latest);
             state.total.add(chunk.counts);
         }
         state.total.read += decided.n;

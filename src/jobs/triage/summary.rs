@@ -40,10 +40,32 @@ pub struct Summary {
     pub sheets_missing_slot: BTreeMap<String, u64>,
     /// Masks put on, by kind; never their values.
     pub masks: BTreeMap<String, u64>,
+    /// With `--store` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cases: Option<CaseCounts>,
     /// With `--cascade` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cascade: Option<CascadeCounts>,
     pub version: String,
+}
+
+/// What the store knew of the complaints of this run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CaseCounts {
+    /// The night that the run belongs to.
+    pub night: String,
+    /// Distinct receipts.
+    pub receipts: u64,
+    /// Of those, the ones that an earlier run had read.
+    pub known: u64,
+    /// Complaints told before.
+    pub repeats: u64,
+    /// Of those, the ones with new facts, for which the clock may start again.
+    pub restarts: u64,
+    /// Waves and joint complaints noticed.
+    pub alerts: u64,
+    /// Nights that the expected levels were taken from.
+    pub history_nights: u64,
 }
 
 /// What became of one input.
@@ -184,6 +206,18 @@ pub(super) fn tell(total: &Summary, dry_run: bool, out: &Path) {
             c.type_changed,
             part(&c.by_band)
         );
+    }
+    if let Some(c) = &total.cases {
+        eprintln!(
+            "cases    night {}: {} told before, {} of them with new facts; {} alerts, {} nights of history",
+            c.night, c.repeats, c.restarts, c.alerts, c.history_nights
+        );
+        if c.known > 0 {
+            eprintln!(
+                "         {} receipts were known from an earlier run and count once",
+                c.known
+            );
+        }
     }
     if total.rejected > 0 {
         eprintln!("rejects  {}", part(&total.by_reject));
