@@ -122,6 +122,23 @@ pub enum RejectCode {
 }
 
 impl RejectCode {
+    const ALL: [RejectCode; 10] = [
+        RejectCode::EncodingInvalid,
+        RejectCode::RecordTooLong,
+        RejectCode::QuoteOpen,
+        RejectCode::ColumnCount,
+        RejectCode::TextEmpty,
+        RejectCode::TextMissing,
+        RejectCode::ReceivedAtInvalid,
+        RejectCode::EventsInvalid,
+        RejectCode::JsonInvalid,
+        RejectCode::FieldType,
+    ];
+
+    pub fn parse(code: &str) -> Option<RejectCode> {
+        RejectCode::ALL.into_iter().find(|c| c.code() == code)
+    }
+
     pub fn code(self) -> &'static str {
         match self {
             RejectCode::EncodingInvalid => "encoding.invalid",

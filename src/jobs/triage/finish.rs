@@ -10,7 +10,7 @@ use super::checkpoint::{Checkpoint, FOLDERS, Stage};
 use super::chunk::{DECISION_LEAVES, Desk, LIST_ROWS, REJECT_LEAVES, REJECTS, spool_name};
 use super::manifest::{self, Manifest, Rows};
 use super::summary::CaseCounts;
-use super::{Format, Job, Lists, Summary};
+use super::{Format, Job, Lists, Summary, report};
 use crate::cases;
 use crate::error::{Error, Result};
 use crate::sink::{
@@ -51,7 +51,11 @@ pub(super) fn run(
         for partition in 0..desk.names.tables.cases.partitions {
             outputs.take_back(&spool_name(partition))?;
         }
-        write_summary(&mut outputs, &checkpoint.state.total)?;
+        let total = &checkpoint.state.total;
+        write_summary(&mut outputs, total)?;
+        let alerts = cases.as_ref().map_or(&[][..], |c| &c.alerts);
+        let page = report::page(total, desk.names.tables, alerts, job.given.store.as_deref())?;
+        outputs.write(Path::new(report::FILE), &Vec::new, &page)?;
         let manifest = Manifest {
             previous: job
                 .given

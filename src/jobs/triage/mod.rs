@@ -8,6 +8,7 @@ mod finish;
 mod inputs;
 mod manifest;
 mod night;
+mod report;
 mod summary;
 mod watch;
 

@@ -5,11 +5,15 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Moment;
 use crate::complaint::RejectCode;
-use crate::decide::Raised;
+use crate::decide::{Band, Raised};
 use crate::sink::Names;
 use crate::source::Found;
 use crate::ticket::{Judge, Ticket};
+
+/// How many, by code.
+pub type Counts = BTreeMap<String, u64>;
 
 /// `summary.json`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -20,12 +24,25 @@ pub struct Summary {
     pub inputs: Vec<InputReport>,
     pub bundle: String,
     pub data_sha256: String,
-    pub by_type: BTreeMap<String, u64>,
-    pub by_reason: BTreeMap<String, u64>,
-    pub by_urgency: BTreeMap<String, u64>,
-    pub by_band: BTreeMap<String, u64>,
-    pub by_queue: BTreeMap<String, u64>,
-    pub by_reject: BTreeMap<String, u64>,
+    pub by_type: Counts,
+    pub by_reason: Counts,
+    pub by_urgency: Counts,
+    pub by_band: Counts,
+    pub by_queue: Counts,
+    pub by_reject: Counts,
+    #[serde(default)]
+    pub by_channel: Counts,
+    /// Levels within each type, and within each queue.
+    #[serde(default)]
+    pub urgency_by_type: BTreeMap<String, Counts>,
+    #[serde(default)]
+    pub urgency_by_queue: BTreeMap<String, Counts>,
+    /// Complaints whose type somebody has to confirm, by queue.
+    #[serde(default)]
+    pub review_by_queue: Counts,
+    /// Complaints by the day on which the law wants an answer.
+    #[serde(default)]
+    pub due_by_day: Counts,
     /// Levels raised above the model's by a rule.
     pub raised_by_rule: u64,
     /// Levels raised in doubt, because too many would be missed otherwise.
@@ -37,9 +54,9 @@ pub struct Summary {
     /// Targets computed by weekends, past the calendar's last year.
     pub provisional_targets: u64,
     /// Handling sheets that a missing required slot prevented, by slot.
-    pub sheets_missing_slot: BTreeMap<String, u64>,
+    pub sheets_missing_slot: Counts,
     /// Masks put on, by kind; never their values.
-    pub masks: BTreeMap<String, u64>,
+    pub masks: Counts,
     /// With `--store` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cases: Option<CaseCounts>,
@@ -92,7 +109,7 @@ pub struct CascadeCounts {
     /// Of those, the ones to which the encoder gave another type than the fast model.
     pub type_changed: u64,
     /// Of those, by the band that the encoder's answer reached.
-    pub by_band: BTreeMap<String, u64>,
+    pub by_band: Counts,
 }
 
 impl Summary {
@@ -120,10 +137,25 @@ impl Summary {
             (&mut self.by_reject, other.by_reject),
             (&mut self.sheets_missing_slot, other.sheets_missing_slot),
             (&mut self.masks, other.masks),
+            (&mut self.by_channel, other.by_channel),
+            (&mut self.review_by_queue, other.review_by_queue),
+            (&mut self.due_by_day, other.due_by_day),
+        ];
+        let crossed = [
+            (&mut self.urgency_by_type, other.urgency_by_type),
+            (&mut self.urgency_by_queue, other.urgency_by_queue),
         ];
         for (mine, theirs) in pairs {
             for (key, n) in theirs {
                 *mine.entry(key).or_default() += n;
+            }
+        }
+        for (mine, theirs) in crossed {
+            for (key, counts) in theirs {
+                let mine = mine.entry(key).or_default();
+                for (level, n) in counts {
+                    *mine.entry(level).or_default() += n;
+                }
             }
         }
     }
@@ -133,15 +165,7 @@ pub(super) fn count(counts: &mut Summary, ticket: &Ticket<'_>, names: Names<'_>)
     let taxonomy = &names.tables.taxonomy;
     let d = &ticket.decision;
     counts.decided += 1;
-    let mut bump = |map: fn(&mut Summary) -> &mut BTreeMap<String, u64>, key: &str| {
-        let map = map(counts);
-        match map.get_mut(key) {
-            Some(n) => *n += 1,
-            None => {
-                map.insert(key.to_owned(), 1);
-            }
-        }
-    };
+    let mut bump = |map: fn(&mut Summary) -> &mut Counts, key: &str| bump_in(map(counts), key);
     bump(|c| &mut c.by_type, ticket.type_code(names.tables));
     bump(
         |c| &mut c.by_reason,
@@ -156,6 +180,29 @@ pub(super) fn count(counts: &mut Summary, ticket: &Ticket<'_>, names: Names<'_>)
     for mask in ticket.clean.masks() {
         bump(|c| &mut c.masks, mask.kind.code());
     }
+    let channel = ticket.complaint.channel;
+    let channel = channel.map_or("（未写明）", |c| &taxonomy.channels[c].name);
+    bump(|c| &mut c.by_channel, channel);
+    let queue = &taxonomy.queues[ticket.route.queue].code;
+    let level = &taxonomy.levels[d.level].label.code;
+    if d.band != Band::Auto {
+        bump(|c| &mut c.review_by_queue, queue);
+    }
+    if let Some(by) = ticket
+        .due
+        .as_ref()
+        .and_then(|d| d.in_force.as_ref()?.by.as_ref())
+    {
+        let mut day = String::with_capacity(10);
+        Moment::on(by.date()).write_to(&mut day);
+        bump(|c| &mut c.due_by_day, &day);
+    }
+    cross(
+        &mut counts.urgency_by_type,
+        ticket.type_code(names.tables),
+        level,
+    );
+    cross(&mut counts.urgency_by_queue, queue, level);
     match d.raised_by {
         Some(Raised::Rule(_)) => counts.raised_by_rule += 1,
         Some(Raised::Caution(_)) => counts.raised_by_caution += 1,
@@ -178,6 +225,22 @@ pub(super) fn count(counts: &mut Summary, ticket: &Ticket<'_>, names: Names<'_>)
             counts.provisional_targets += u64::from(targets.iter().any(|t| t.provisional));
         }
         None => counts.without_receipt += 1,
+    }
+}
+
+fn bump_in(map: &mut Counts, key: &str) {
+    match map.get_mut(key) {
+        Some(n) => *n += 1,
+        None => {
+            map.insert(key.to_owned(), 1);
+        }
+    }
+}
+
+fn cross(map: &mut BTreeMap<String, Counts>, key: &str, level: &str) {
+    match map.get_mut(key) {
+        Some(counts) => bump_in(counts, level),
+        None => bump_in(map.entry(key.to_owned()).or_default(), level),
     }
 }
 
