@@ -10,5 +10,6 @@ mod laws;
 mod model;
 mod public;
 mod redaction;
+mod repeats;
 mod run;
 mod triage;
