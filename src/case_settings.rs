@@ -105,6 +105,8 @@ pub struct JointSettings {
     pub near: u32,
     /// The limit of Order 2020 No. 3, Art. 29.
     pub limit: u32,
+    /// The article, as users read it.
+    pub article: String,
     /// Channels by which people come in person.
     pub in_person_channels: Vec<String>,
 }

@@ -141,6 +141,11 @@ impl Telling {
             None => wording(&telling.text, &telling.institution),
         };
         telling.key = telling.receipt();
+        // Short words are everybody's: each such telling is a person of its own.
+        let n_letters = telling.text.chars().filter(|c| c.is_alphanumeric()).count();
+        if !telling.is_known && n_letters < tables.cases.repeat.least_letters {
+            telling.link = telling.key;
+        }
         telling
     }
 

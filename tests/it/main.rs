@@ -13,3 +13,4 @@ mod redaction;
 mod repeats;
 mod run;
 mod triage;
+mod waves;
