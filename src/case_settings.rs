@@ -45,9 +45,11 @@ pub struct RepeatSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoveltySettings {
-    /// Least probability that a sentence is new, 0..=1, to be shown.
+    /// Least probability that a clause is new, 0..=1, to be shown where a restart is proposed.
     pub limit: f32,
-    /// Least probability, of the surest sentence, to propose that the clock restarts.
+    /// The same where none is.
+    pub limit_merge: f32,
+    /// Least probability, of the surest clause, to propose that the clock restarts.
     pub restart: f32,
     /// Logistic weights by the names of `cases::novelty::SIGNALS`.
     pub weights: FxHashMap<String, f32>,
@@ -67,6 +69,8 @@ pub struct CaseWords {
     pub times: Vec<String>,
     /// Open a demand: 要求, 必须.
     pub demands: Vec<String>,
+    /// Tell what came later: 后来, 结果.
+    pub later: Vec<String>,
     /// Name documents and means of proof: 录音, 合同.
     pub proofs: Vec<String>,
 }
@@ -101,6 +105,8 @@ pub struct JointSettings {
     pub near: u32,
     /// The limit of Order 2020 No. 3, Art. 29.
     pub limit: u32,
+    /// The article, as users read it.
+    pub article: String,
     /// Channels by which people come in person.
     pub in_person_channels: Vec<String>,
 }
@@ -109,6 +115,8 @@ pub struct JointSettings {
 #[derive(Debug, Clone, Default)]
 pub struct PairBits {
     bits: FxHashMap<(char, char), f32>,
+    /// By character: of its most common pair.
+    letters: FxHashMap<char, f32>,
     rare: f32,
 }
 
@@ -116,6 +124,11 @@ impl PairBits {
     /// In bits, at least 0.
     pub fn of(&self, pair: (char, char)) -> f32 {
         *self.bits.get(&pair).unwrap_or(&self.rare)
+    }
+
+    /// Of one character, about: the bits of its most common pair.
+    pub fn letter(&self, c: char) -> f32 {
+        *self.letters.get(&c).unwrap_or(&self.rare)
     }
 }
 
@@ -149,7 +162,8 @@ impl CaseSettings {
     }
 
     fn check(&self, path: &Path, faults: &mut Vec<Fault>) {
-        let probs = [self.repeat.limit, self.novelty.limit, self.novelty.restart];
+        let n = &self.novelty;
+        let probs = [self.repeat.limit, n.limit, n.limit_merge, n.restart];
         let w = &self.waves;
         let wrong = [
             (
@@ -234,6 +248,10 @@ fn read_pairs(path: &Path, source: &str, faults: &mut Vec<Fault>) -> PairBits {
                 let bits = (n_texts / n).log2().max(0.0);
                 out.rare = out.rare.max(bits);
                 out.bits.insert(pair, bits);
+                for c in [pair.0, pair.1] {
+                    let known = out.letters.entry(c).or_insert(bits);
+                    *known = known.min(bits);
+                }
             }
             None => faults.push(Fault::new(
                 path,

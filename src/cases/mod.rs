@@ -4,6 +4,8 @@
 //! During the run `Telling::of` and `encode` append to the spool; `finish` does the rest; `Found::commit` puts it in place.
 
 mod bytes;
+pub mod history;
+mod joint;
 pub mod likeness;
 mod link;
 mod logistic;
@@ -12,10 +14,12 @@ pub mod reading;
 mod rows;
 mod spool;
 mod store;
+mod tail;
 mod telling;
+pub mod waves;
 
 pub use link::Proposal;
-pub use rows::repeats_header;
+pub use rows::{alerts_header, repeats_header};
 pub use telling::{Head, Key, Telling, date_of, day_number, partition_of};
 
 use std::collections::{BTreeSet, HashSet};
@@ -26,6 +30,8 @@ use rustc_hash::FxBuildHasher;
 
 use crate::error::{Error, Result};
 use crate::tables::Tables;
+use history::{Counting, History};
+use joint::JointCounting;
 use store::{Kept, Raw, Reader, Writer};
 
 type Keys = HashSet<Key, FxBuildHasher>;
@@ -86,6 +92,8 @@ pub fn finish(spool: &[PathBuf], folder: &Path, night: Date, tables: &Tables) ->
         tables,
         night,
         days: BTreeSet::new(),
+        counting: Counting::default(),
+        joint: JointCounting::default(),
         found: Found::default(),
         rows: Vec::new(),
     };
@@ -101,7 +109,19 @@ pub fn finish(spool: &[PathBuf], folder: &Path, night: Date, tables: &Tables) ->
     for (_, row) in &run.rows {
         run.found.repeats.extend(row);
     }
+    run.alerts(folder)?;
     Ok(run.found)
+}
+
+/// Monday is 0; a day off is a Sunday, a day worked at a weekend is a Friday.
+fn night_class(day: i32, tables: &Tables) -> usize {
+    let date = date_of(day);
+    let weekday = date.weekday().to_monday_zero_offset() as usize;
+    match (tables.clock.calendar().is_working(date), weekday) {
+        (true, 5..) => 4,
+        (false, ..5) => 6,
+        _ => weekday,
+    }
 }
 
 /// One run of `finish`.
@@ -110,6 +130,8 @@ struct Run<'t> {
     night: i32,
     /// Days on which this run's tellings were received.
     days: BTreeSet<i32>,
+    counting: Counting,
+    joint: JointCounting,
     found: Found,
     rows: Vec<((u32, u64), Vec<u8>)>,
 }
@@ -162,8 +184,69 @@ impl Run<'_> {
 
     /// A person of whom this run knows nothing new.
     fn pass(&mut self, old: &[Raw], reader: &Reader, writer: &mut Writer) -> Result<()> {
-        let _ = reader;
+        let joint = self.night - self.tables.cases.joint.days + 1..=self.night;
+        let counts = |raw: &Raw| joint.contains(&raw.day) || self.days.contains(&raw.day);
+        if old.iter().any(counts) {
+            let kept = old.iter().filter(|raw| counts(raw)).map(Raw::kept);
+            let kept: Option<Vec<Kept>> = kept.collect();
+            let kept = kept.ok_or_else(|| store::damaged(reader.path()))?;
+            self.count(&kept, &Keys::default());
+        }
         old.iter().try_for_each(|raw| writer.raw(raw))
+    }
+
+    /// Counts one person where he or she complained on a day that this run touches.
+    fn count(&mut self, group: &[Kept], asked: &Keys) {
+        let settings = &self.tables.cases;
+        let (night, rolling) = (self.night, settings.waves.rolling_nights);
+        let is_tested = |day: i32| (night - rolling + 1..=night).contains(&day);
+        let days = &self.days;
+        let all = group.iter().map(|k| (k.day, k.night, &k.telling));
+        self.counting
+            .person(all.filter(|(day, ..)| days.contains(day)), is_tested);
+        let is_asked = |k: &Kept| asked.contains(&k.telling.key);
+        let all = group
+            .iter()
+            .map(|k| (k.day, k.night, is_asked(k), &k.telling));
+        self.joint.person(all, night, &settings.joint);
+    }
+
+    /// Tests the nights that this run touches, and writes the history anew.
+    fn alerts(&mut self, folder: &Path) -> Result<()> {
+        let tables = self.tables;
+        let settings = &tables.cases;
+        let waves = &settings.waves;
+        let mut history = History::load(folder)?;
+        let counted = std::mem::take(&mut self.counting.history);
+        history.take(counted, self.night - settings.window_days);
+        // The last nights tested look back from earlier ones.
+        let oldest = self.night - waves.history_nights - waves.rolling_nights;
+        self.found.files.push(history.save(folder, oldest)?);
+        let class_of = |day: i32| night_class(day, tables);
+        let recent = self.night - waves.rolling_nights + 1..=self.night;
+        for night in recent.filter(|n| self.days.contains(n)) {
+            let tested = waves::alarms(&history, night, &class_of, waves);
+            if night == self.night {
+                self.found.n_history_nights = tested.n_history as u64;
+                if tested.n_history < waves.least_nights {
+                    let row = rows::short_history_row(night, tested.n_history, tables);
+                    self.found.alerts.extend(row);
+                }
+            }
+            for alarm in &tested.alarms {
+                self.found.n_alerts += 1;
+                let days = night - alarm.n_nights + 1..=night;
+                let ids = self.counting.ids(days, &alarm.cell);
+                let row = rows::alarm_row(alarm, &ids, tested.n_history, tables);
+                self.found.alerts.extend(row);
+            }
+        }
+        for joint in std::mem::take(&mut self.joint).found(&settings.joint) {
+            self.found.n_alerts += 1;
+            let row = rows::joint_row(&joint, self.night, tables);
+            self.found.alerts.extend(row);
+        }
+        Ok(())
     }
 
     /// A person with tellings in this run.
@@ -196,6 +279,7 @@ impl Run<'_> {
                 });
             }
         }
+        self.count(&group, &asked);
         let settings = &self.tables.cases;
         let repeats = link::link(&mut group, first_new, &|key| asked.contains(key), settings);
         for repeat in &repeats {

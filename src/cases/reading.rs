@@ -16,6 +16,9 @@ pub struct Marks {
     pub pairs: Vec<((char, char), f32)>,
     /// Sum of the bits.
     pub bits: f32,
+    /// Distinct letters, sorted, with their bits, and their sum.
+    pub letters: Vec<(char, f32)>,
+    pub letter_bits: f32,
     /// Sums of money in hundredths of a yuan, distinct, sorted; then all numbers, in hundredths.
     pub sums: Vec<i64>,
     pub numbers: Vec<u64>,
@@ -29,6 +32,8 @@ pub struct Marks {
     pub times: Vec<String>,
     pub proofs: Vec<String>,
     pub asks: bool,
+    /// Tells what came later: 后来, 结果, 又.
+    pub is_later: bool,
     pub points_back: bool,
     pub is_other: bool,
 }
@@ -47,6 +52,7 @@ impl Marks {
             times: met(text, &words.times),
             proofs: met(text, &words.proofs),
             asks: any(text, &words.demands),
+            is_later: any(text, &words.later),
             points_back: any(text, &words.back),
             is_other: any(text, &words.other),
             ..Marks::default()
@@ -86,6 +92,10 @@ impl Marks {
                 let pair = (a, c.to_ascii_lowercase());
                 self.pairs.push((pair, bits.of(pair)));
             }
+            if is_letter {
+                let c = c.to_ascii_lowercase();
+                self.letters.push((c, bits.letter(c)));
+            }
             before = is_letter.then(|| c.to_ascii_lowercase());
         }
     }
@@ -93,6 +103,7 @@ impl Marks {
     /// Takes in what another stretch has.
     pub fn add(&mut self, other: &Marks) {
         self.pairs.extend(&other.pairs);
+        self.letters.extend(&other.letters);
         self.sums.extend(&other.sums);
         self.numbers.extend(&other.numbers);
         self.dates.extend(&other.dates);
@@ -106,6 +117,7 @@ impl Marks {
             own.extend(more.iter().cloned());
         }
         self.asks |= other.asks;
+        self.is_later |= other.is_later;
         self.points_back |= other.points_back;
         self.is_other |= other.is_other;
         self.tidy();
@@ -115,6 +127,9 @@ impl Marks {
         self.pairs.sort_by_key(|p| p.0);
         self.pairs.dedup_by_key(|p| p.0);
         self.bits = self.pairs.iter().map(|p| p.1).sum();
+        self.letters.sort_by_key(|p| p.0);
+        self.letters.dedup_by_key(|p| p.0);
+        self.letter_bits = self.letters.iter().map(|p| p.1).sum();
         tidy(&mut self.sums);
         tidy(&mut self.numbers);
         tidy(&mut self.dates);
@@ -127,17 +142,47 @@ impl Marks {
 
     /// Bits of the pairs that both have.
     pub fn shared_bits(&self, other: &Marks) -> f32 {
-        let mut rest = other.pairs.as_slice();
-        let mut sum = 0.0;
-        for (pair, bits) in &self.pairs {
-            let at = rest.partition_point(|p| p.0 < *pair);
-            rest = &rest[at..];
-            if rest.first().is_some_and(|p| p.0 == *pair) {
-                sum += bits;
-            }
-        }
-        sum
+        shared(&self.pairs, &other.pairs).sum()
     }
+
+    /// Bits of the letters that both have.
+    pub fn shared_letter_bits(&self, other: &Marks) -> f32 {
+        shared(&self.letters, &other.letters).sum()
+    }
+}
+
+/// The bits of what stands in both sorted lists.
+fn shared<'m, T: Ord>(
+    a: &'m [(T, f32)],
+    b: &'m [(T, f32)],
+) -> impl Iterator<Item = f32> + use<'m, T> {
+    let mut rest = b;
+    a.iter().filter_map(move |(item, bits)| {
+        let at = rest.partition_point(|p| p.0 < *item);
+        rest = &rest[at..];
+        rest.first().filter(|p| p.0 == *item).map(|_| *bits)
+    })
+}
+
+/// Length in letters of the longest run of letters that two texts share; marks and spaces not counted.
+pub fn longest_run(a: &str, b: &str) -> usize {
+    let letters =
+        |text: &str| -> Vec<char> { text.chars().filter(|c| c.is_alphanumeric()).collect() };
+    let (a, b) = (letters(a), letters(b));
+    // Long transcripts are compared by their beginnings: the work is the product of the lengths.
+    let (a, b) = (&a[..a.len().min(2000)], &b[..b.len().min(2000)]);
+    let mut best = 0;
+    let mut row = vec![0u16; b.len() + 1];
+    for x in a {
+        let mut diagonal = 0;
+        for (y, cell) in b.iter().zip(row.iter_mut().skip(1)) {
+            let above = *cell;
+            *cell = if x == y { diagonal + 1 } else { 0 };
+            best = best.max(*cell);
+            diagonal = above;
+        }
+    }
+    usize::from(best)
 }
 
 fn tidy<T: Ord>(items: &mut Vec<T>) {
@@ -172,6 +217,15 @@ fn people(text: &str, words: &CaseWords) -> Vec<String> {
             out.push(title.clone());
         }
     }
+    // 刘某, not 某行 and 某天.
+    for (at, _) in text.match_indices('某') {
+        let before = text[..at].chars().next_back();
+        out.extend(
+            before
+                .filter(|c| c.is_alphabetic())
+                .map(|c| format!("姓{c}")),
+        );
+    }
     for name in ["〔姓名", "先生", "女士"] {
         if text.contains(name) {
             out.push(name.to_owned());
@@ -202,8 +256,13 @@ pub fn numbers(text: &str) -> Vec<u64> {
             word.push(c);
             chars.next();
         }
+        // 二一 and 三一 are years or ends of words; digits alone make a number from three on.
+        let places = word
+            .chars()
+            .any(|c| c.is_ascii_digit() || numeral(c).is_some_and(|n| n < 0));
         if let Some(value) = value(&word)
             && value >= LEAST_NUMBER
+            && (places || word.chars().count() != 2)
         {
             out.push(value);
         }

@@ -1,14 +1,19 @@
-//! Repeats and alarms to rows of `repeats.csv` and `alerts.csv`, as Excel opens them.
+//! Repeats, alarms and joint complaints to rows of `repeats.csv` and `alerts.csv`, as Excel opens them.
 //! Law: masked text only; no cell can run as a formula.
 
 use std::fmt::Write;
 
+use super::history::{Cell, CellKind};
+use super::joint::Joint;
 use super::link::{Proposal, Repeat};
 use super::novelty::NewClause;
 use super::store::Kept;
+use super::telling::date_of;
+use super::waves::Alarm;
 use crate::clock::RuleId;
 use crate::sink::Row;
 use crate::tables::Tables;
+use crate::taxonomy::head;
 
 /// Header of `repeats.csv`, without the byte order mark.
 pub fn repeats_header() -> Vec<u8> {
@@ -112,4 +117,129 @@ fn shown(text: &str, new: &[NewClause]) -> String {
         at = end;
     }
     out
+}
+
+/// Header of `alerts.csv`, without the byte order mark.
+pub fn alerts_header() -> Vec<u8> {
+    header(&[
+        "日期",
+        "统计晚数",
+        "单元类别",
+        "单元",
+        "人数",
+        "预期人数",
+        "倍数",
+        "报警线",
+        "本单元误报概率",
+        "每晚全部单元误报次数",
+        "历史晚数",
+        "投诉编号",
+        "依据与说明",
+    ])
+}
+
+/// One row of `alerts.csv` for a cell above its level.
+pub fn alarm_row(alarm: &Alarm, ids: &[&str], n_history: usize, tables: &Tables) -> Vec<u8> {
+    let mut row = Row::new();
+    row.put(&date_of(alarm.night).to_string());
+    row.put(&alarm.n_nights.to_string());
+    row.put(alarm.cell.0.name());
+    row.put(&cell_name(&alarm.cell, tables));
+    row.put(&alarm.people.to_string());
+    row.put(&format!("{:.1}", alarm.expected));
+    row.put(&format!("{:.1}", alarm.ratio()));
+    row.put(&alarm.threshold.to_string());
+    row.put(&format!("{:.1e}", alarm.tail));
+    row.put(&tables.cases.waves.false_alarms_per_night.to_string());
+    row.put(&n_history.to_string());
+    row.put(&ids.join(" "));
+    row.put(if alarm.n_nights == 1 {
+        "当晚人数高于同类日的预期"
+    } else {
+        "连续几晚合计高于预期（逐晚相加）"
+    });
+    row.finish()
+}
+
+/// One row of `alerts.csv` for a joint complaint.
+pub fn joint_row(joint: &Joint, night: i32, tables: &Tables) -> Vec<u8> {
+    let settings = &tables.cases.joint;
+    let mut row = Row::new();
+    row.put(&date_of(night).to_string());
+    let days = if joint.is_stated { 1 } else { settings.days };
+    row.put(&days.to_string());
+    row.put("群体投诉");
+    let type_ = type_name(&joint.type_, tables);
+    row.put(
+        match joint.institution.as_str() {
+            "" => type_,
+            institution => format!("{institution} × {type_}"),
+        }
+        .as_str(),
+    );
+    row.put(&joint.people.to_string());
+    row.put("");
+    row.put("");
+    row.put(&settings.limit.to_string());
+    row.put("");
+    row.put("");
+    row.put("");
+    row.put(&joint.ids.join(" "));
+    let ground = if joint.is_stated {
+        "正文自述人数"
+    } else {
+        "同一机构同一类型现场投诉的不同投诉人"
+    };
+    let is_over = joint.people >= settings.limit;
+    let article = &settings.article;
+    row.put(&match (is_over, joint.in_person) {
+        (true, true) => format!(
+            "{article}：{ground}已达{}人，现场，按重大消费投诉报告处理",
+            settings.limit
+        ),
+        (true, false) => format!(
+            "{article}：{ground}已达{}人，渠道并非现场，请核实是否现场集体投诉",
+            settings.limit
+        ),
+        (false, _) => format!("{article}：{ground}接近{}人", settings.limit),
+    });
+    row.finish()
+}
+
+/// Said once where the history is too short for alarms.
+pub fn short_history_row(night: i32, n_history: usize, tables: &Tables) -> Vec<u8> {
+    let mut row = Row::new();
+    row.put(&date_of(night).to_string());
+    row.put("1");
+    row.put("说明");
+    for _ in 0..7 {
+        row.put("");
+    }
+    row.put(&n_history.to_string());
+    row.put("");
+    row.put(&format!(
+        "历史仅{n_history}晚，少于{}晚，未判断是否集中投诉",
+        tables.cases.waves.least_nights
+    ));
+    row.finish()
+}
+
+fn type_name(code: &str, tables: &Tables) -> String {
+    format!("{code} {}", tables.taxonomy.name(head::TYPE, code))
+}
+
+fn cell_name(cell: &Cell, tables: &Tables) -> String {
+    let name = cell.1.as_str();
+    match cell.0 {
+        CellKind::All => "全部投诉".to_owned(),
+        CellKind::Type => type_name(name, tables),
+        CellKind::Reason => format!("{name} {}", tables.taxonomy.name(head::REASON, name)),
+        CellKind::InstitutionType => match name.rsplit_once('×') {
+            Some((institution, type_)) => {
+                format!("{institution} × {}", type_name(type_, tables))
+            }
+            None => name.to_owned(),
+        },
+        CellKind::Institution | CellKind::Phrase => name.to_owned(),
+    }
 }

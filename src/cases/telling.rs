@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::bytes::{Bytes, put_i64, put_str, put_u64};
 use crate::clock::Moment;
+use crate::decide::{HeadDecision, Ranked};
 use crate::tables::Tables;
 use crate::ticket::Ticket;
 
@@ -45,6 +46,9 @@ pub struct Telling {
     pub channel: String,
     pub type_: String,
     pub reason: String,
+    /// The three most probable types and reasons with their probability in thousandths.
+    pub types: Vec<(String, u16)>,
+    pub reasons: Vec<(String, u16)>,
     /// People who complain together, as the text says; 0 if it does not.
     pub people: u32,
     /// The customer's words, masked; turns on lines of their own.
@@ -104,6 +108,8 @@ impl Telling {
                 .map_or_else(String::new, |c| taxonomy.channels[c].code.clone()),
             type_: ticket.type_code(tables).to_owned(),
             reason: taxonomy.reasons[d.reason.first().label].label.code.clone(),
+            types: ranked(&d.type_, |label| &taxonomy.types[label].label.code),
+            reasons: ranked(&d.reason, |label| &taxonomy.reasons[label].label.code),
             people: facts.people.as_ref().map_or(0, |p| p.value),
             amounts: facts
                 .amounts
@@ -135,6 +141,11 @@ impl Telling {
             None => wording(&telling.text, &telling.institution),
         };
         telling.key = telling.receipt();
+        // Short words are everybody's: each such telling is a person of its own.
+        let n_letters = telling.text.chars().filter(|c| c.is_alphanumeric()).count();
+        if !telling.is_known && n_letters < tables.cases.repeat.least_letters {
+            telling.link = telling.key;
+        }
         telling
     }
 
@@ -192,6 +203,13 @@ impl Telling {
         for part in [&self.institution, &self.channel, &self.type_, &self.reason] {
             put_str(out, part);
         }
+        for ranked in [&self.types, &self.reasons] {
+            put_u64(out, ranked.len() as u64);
+            for (code, thousandths) in ranked {
+                put_str(out, code);
+                put_u64(out, u64::from(*thousandths));
+            }
+        }
         put_u64(out, u64::from(self.people));
         put_str(out, &self.text);
         put_u64(out, self.amounts.len() as u64);
@@ -240,6 +258,8 @@ impl Telling {
             channel: r.string()?,
             type_: r.string()?,
             reason: r.string()?,
+            types: ranked_in(&mut r)?,
+            reasons: ranked_in(&mut r)?,
             people: r.u64()?.try_into().ok()?,
             text: r.string()?,
             amounts: Vec::new(),
@@ -353,6 +373,19 @@ fn second_of(moment: &Moment) -> Option<u32> {
 fn put_span(out: &mut Vec<u8>, span: &Span) {
     put_u64(out, u64::from(span.start));
     put_u64(out, u64::from(span.end - span.start));
+}
+
+fn ranked<'t>(head: &HeadDecision, code: impl Fn(usize) -> &'t String) -> Vec<(String, u16)> {
+    let of = |r: &Ranked| (code(r.label).clone(), (r.prob * 1000.0).round() as u16);
+    head.ranked.iter().map(of).collect()
+}
+
+fn ranked_in(r: &mut Bytes<'_>) -> Option<Vec<(String, u16)>> {
+    let mut out = Vec::new();
+    for _ in 0..r.u64()? {
+        out.push((r.string()?, r.u64()?.try_into().ok()?));
+    }
+    Some(out)
 }
 
 /// A span that is one of `text`.

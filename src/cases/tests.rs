@@ -30,6 +30,8 @@ fn telling(who: u8, day: i32, row: u64, text: &str) -> Telling {
         channel: "hotline".to_owned(),
         type_: "BK01".to_owned(),
         reason: "C05".to_owned(),
+        types: vec![("BK01".to_owned(), 900)],
+        reasons: Vec::new(),
         people: 0,
         text: text.to_owned(),
         amounts: Vec::new(),

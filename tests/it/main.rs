@@ -11,5 +11,7 @@ mod model;
 mod night;
 mod public;
 mod redaction;
+mod repeats;
 mod run;
 mod triage;
+mod waves;
