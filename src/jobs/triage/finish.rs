@@ -53,8 +53,11 @@ pub(super) fn run(
         }
         let total = &checkpoint.state.total;
         write_summary(&mut outputs, total)?;
-        let alerts = cases.as_ref().map_or(&[][..], |c| &c.alerts);
-        let page = report::page(total, desk.names.tables, alerts, job.given.store.as_deref())?;
+        let alerts = cases.as_ref().map_or(Vec::new(), |c| {
+            [cases::alerts_header(), c.alerts.clone()].concat()
+        });
+        let store = job.given.store.as_deref();
+        let page = report::page(total, desk.names.tables, &alerts, store)?;
         outputs.write(Path::new(report::FILE), &Vec::new, &page)?;
         let manifest = Manifest {
             previous: job
@@ -143,7 +146,9 @@ fn counts(found: &cases::Found, night: Date) -> CaseCounts {
 fn write_cases(outputs: &mut Outputs, found: &cases::Found) -> Result<()> {
     let with_mark = |head: Vec<u8>| [MARK, &head].concat();
     let head = || with_mark(cases::repeats_header());
-    outputs.write(Path::new("repeats.csv"), &head, &found.repeats)
+    outputs.write(Path::new("repeats.csv"), &head, &found.repeats)?;
+    let head = || with_mark(cases::alerts_header());
+    outputs.write(Path::new("alerts.csv"), &head, &found.alerts)
 }
 
 /// Bytes that a writer of files with types gives, into an output.
