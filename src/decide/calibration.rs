@@ -176,8 +176,9 @@ pub fn fit_head(head: &HeadSpec, rows: &[LabelledLogits], precision: Precision) 
                 first.push((top, is_gold(&order[0])));
                 three.push((top, order.iter().take(3).any(is_gold)));
             }
-            calibration.auto = fit_threshold(first, precision.auto);
-            calibration.suggest = fit_threshold(three, precision.suggest);
+            let least = LEAST_AUTO_PROB.min(precision.auto);
+            calibration.auto = fit_threshold(first, precision.auto, least);
+            calibration.suggest = fit_threshold(three, precision.suggest, 0.0);
         }
         HeadKind::Multi => {
             calibration.labels = (0..head.labels.len())
@@ -198,15 +199,22 @@ fn none_pass(asked: f32, n: usize) -> Threshold {
     }
 }
 
-/// The lowest limit at which the rows that pass are right often enough.
+/// Nothing is decided automatically that would be wrong more often than once in five, however good the rest of the
+/// band is: else the easy rows pay for the hard ones. Chosen, not measured.
+const LEAST_AUTO_PROB: f32 = 0.8;
+
+/// The lowest limit, not below `least`, at which the rows that pass are right often enough.
 ///
 /// A limit counts only where at least 20 rows pass: fewer prove nothing.
-fn fit_threshold(mut rows: Vec<(f32, bool)>, asked: f32) -> Threshold {
+fn fit_threshold(mut rows: Vec<(f32, bool)>, asked: f32, least: f32) -> Threshold {
     let n = rows.len();
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut best = none_pass(asked, n);
     let mut right = 0usize;
     for (i, &(prob, ok)) in rows.iter().enumerate() {
+        if prob < least {
+            break;
+        }
         right += usize::from(ok);
         // Equal probabilities pass together.
         if rows.get(i + 1).is_some_and(|next| next.0 == prob) {
@@ -324,7 +332,7 @@ mod tests {
         let rows: Vec<(f32, bool)> = (0..100)
             .map(|i| (1.0 - i as f32 / 100.0, i < 60 || i % 2 == 0))
             .collect();
-        let found = fit_threshold(rows.clone(), 0.9);
+        let found = fit_threshold(rows.clone(), 0.9, 0.0);
         assert!(found.precision >= 0.9);
         assert!(found.n_pass >= 60 && found.n_pass < 100);
         let next = rows
@@ -333,12 +341,14 @@ mod tests {
             .collect::<Vec<_>>();
         let right = next.iter().filter(|r| r.1).count();
         assert!((right as f32) < 0.9 * next.len() as f32);
+        let floored = fit_threshold(rows, 0.9, 0.7);
+        assert!(floored.prob >= 0.7 && floored.n_pass < found.n_pass);
     }
 
     #[test]
     fn an_unreachable_precision_passes_nothing() {
         let rows = (0..50).map(|i| (i as f32 / 50.0, i % 2 == 0)).collect();
-        let found = fit_threshold(rows, 0.99);
+        let found = fit_threshold(rows, 0.99, 0.0);
         assert_eq!((found.n_pass, found.prob > 1.0), (0, true));
     }
 
