@@ -10,7 +10,12 @@ use super::store::temporary;
 use super::telling::{Telling, date_of, day_number};
 use crate::error::{Error, Result};
 
+/// How many kinds of cells there are.
+pub const N_KINDS: usize = 8;
+
 /// What complaints are counted by.
+///
+/// A wave mostly has one cause, so the narrow cells see it first; the wide ones see what has several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CellKind {
     All,
@@ -18,16 +23,20 @@ pub enum CellKind {
     Reason,
     Institution,
     InstitutionType,
+    InstitutionTypeReason,
+    TypeReason,
     Phrase,
 }
 
 impl CellKind {
-    const ALL: [CellKind; 6] = [
+    const ALL: [CellKind; N_KINDS] = [
         CellKind::All,
         CellKind::Type,
         CellKind::Reason,
         CellKind::Institution,
         CellKind::InstitutionType,
+        CellKind::InstitutionTypeReason,
+        CellKind::TypeReason,
         CellKind::Phrase,
     ];
 
@@ -39,6 +48,8 @@ impl CellKind {
             CellKind::Reason => "reason",
             CellKind::Institution => "institution",
             CellKind::InstitutionType => "institution_type",
+            CellKind::InstitutionTypeReason => "institution_type_reason",
+            CellKind::TypeReason => "type_reason",
             CellKind::Phrase => "phrase",
         }
     }
@@ -51,6 +62,8 @@ impl CellKind {
             CellKind::Reason => "原因",
             CellKind::Institution => "机构",
             CellKind::InstitutionType => "机构×类型",
+            CellKind::InstitutionTypeReason => "机构×类型×原因",
+            CellKind::TypeReason => "类型×原因",
             CellKind::Phrase => "关键词",
         }
     }
@@ -60,7 +73,7 @@ impl CellKind {
     }
 }
 
-/// A cell: what is counted by, and which of it. Institution and type are joined by `×`.
+/// A cell: what is counted by, and which of it. The parts of a cell are joined by `×`.
 pub type Cell = (CellKind, String);
 
 /// The cells that a telling falls into, each once.
@@ -69,10 +82,16 @@ pub fn cells(telling: &Telling) -> Vec<Cell> {
         (CellKind::All, String::new()),
         (CellKind::Type, telling.type_.clone()),
         (CellKind::Reason, telling.reason.clone()),
+        (
+            CellKind::TypeReason,
+            format!("{}×{}", telling.type_, telling.reason),
+        ),
     ];
     if !telling.institution.is_empty() {
         let of_type = format!("{}×{}", telling.institution, telling.type_);
+        let of_reason = format!("{of_type}×{}", telling.reason);
         out.push((CellKind::Institution, telling.institution.clone()));
+        out.push((CellKind::InstitutionTypeReason, of_reason));
         out.push((CellKind::InstitutionType, of_type));
     }
     let products = telling.products.iter().map(|(_, name)| name);

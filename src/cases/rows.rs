@@ -230,16 +230,26 @@ fn type_name(code: &str, tables: &Tables) -> String {
 
 fn cell_name(cell: &Cell, tables: &Tables) -> String {
     let name = cell.1.as_str();
-    match cell.0 {
-        CellKind::All => "全部投诉".to_owned(),
-        CellKind::Type => type_name(name, tables),
-        CellKind::Reason => format!("{name} {}", tables.taxonomy.name(head::REASON, name)),
-        CellKind::InstitutionType => match name.rsplit_once('×') {
-            Some((institution, type_)) => {
-                format!("{institution} × {}", type_name(type_, tables))
-            }
-            None => name.to_owned(),
-        },
-        CellKind::Institution | CellKind::Phrase => name.to_owned(),
-    }
+    let reason = |code: &str| format!("{code} {}", tables.taxonomy.name(head::REASON, code));
+    let parted = match cell.0 {
+        CellKind::All => Some("全部投诉".to_owned()),
+        CellKind::Type => Some(type_name(name, tables)),
+        CellKind::Reason => Some(reason(name)),
+        CellKind::InstitutionType => name
+            .rsplit_once('×')
+            .map(|(of, type_)| format!("{of} × {}", type_name(type_, tables))),
+        CellKind::InstitutionTypeReason => name.rsplit_once('×').and_then(|(rest, why)| {
+            let (of, type_) = rest.rsplit_once('×')?;
+            Some(format!(
+                "{of} × {} × {}",
+                type_name(type_, tables),
+                reason(why)
+            ))
+        }),
+        CellKind::TypeReason => name
+            .split_once('×')
+            .map(|(type_, why)| format!("{} × {}", type_name(type_, tables), reason(why))),
+        CellKind::Institution | CellKind::Phrase => None,
+    };
+    parted.unwrap_or_else(|| name.to_owned())
 }

@@ -1,16 +1,18 @@
 //! People by night and cell in, alarms out: who stands above the level expected by weekday, by a negative binomial tail.
 //! Law: the tails of all cells together stay below `false_alarms_per_night`; without history there is no alarm.
-//! Half of that rate is spent on single nights, half on rolling sums.
+//! Most of that rate is spent on single nights, the rest on rolling sums.
 
 use rustc_hash::FxHashMap;
 
-use super::history::{Cell, CellKind, History};
+use super::history::{Cell, CellKind, History, N_KINDS};
 use super::tail::tails;
 use crate::case_settings::WaveSettings;
 
 /// Classes of nights: Monday to Sunday; a holiday is a Sunday, a make-up workday a Friday.
 pub const N_CLASSES: usize = 7;
 
+/// Share of the false alarms that single nights may give; chosen: a burst should be seen on its first night.
+const SINGLE_SHARE: f64 = 0.75;
 /// People that a new cell is taken to have had, with the mean of its kind; chosen.
 const PRIOR_PEOPLE: f64 = 0.5;
 /// Nights of the overall weekday pattern mixed into a cell's own; chosen.
@@ -58,11 +60,11 @@ struct Level {
     seen: f64,
 }
 
-/// A night of the history: weight, class.
-struct Past<'h> {
+/// A night of the history.
+struct Past {
+    night: i32,
     weight: f64,
     class: usize,
-    cells: &'h FxHashMap<Cell, u32>,
 }
 
 /// Tests `night` of `history`, which holds it and the nights before; `class_of` gives the class of a night.
@@ -72,13 +74,13 @@ pub fn alarms(
     class_of: &dyn Fn(i32) -> usize,
     settings: &WaveSettings,
 ) -> Alarms {
-    let past: Vec<Past<'_>> = history
+    let past: Vec<Past> = history
         .nights
         .range(night - settings.history_nights..night)
-        .map(|(n, cells)| Past {
+        .map(|(n, _)| Past {
+            night: *n,
             weight: 0.5f64.powf(f64::from(night - n - 1) / settings.half_life_nights),
             class: class_of(*n),
-            cells,
         })
         .collect();
     let mut out = Alarms {
@@ -88,18 +90,18 @@ pub fn alarms(
     if past.len() < settings.least_nights.max(1) {
         return out;
     }
-    let mut cells: Vec<Cell> = past.iter().flat_map(|p| p.cells.keys().cloned()).collect();
-    if let Some(tonight) = history.nights.get(&night) {
-        cells.extend(tonight.keys().cloned());
-    }
-    cells.sort();
-    cells.dedup();
-    let week = week(&past);
-    let levels = levels(&cells, &past, &week);
-    let spreads = spreads(&cells, &levels, &past);
-    let rate = settings.false_alarms_per_night / 2.0;
+    let (cells, counts) = counts(history, night, &past);
+    let all = cells.iter().position(|c| c.0 == CellKind::All);
+    let week = week(&past, all.map(|i| counts[i].as_slice()));
+    let levels = levels(&cells, &counts, &past, &week);
+    let spreads = spreads(&cells, &counts, &levels, &past);
     let mut thresholds: Vec<u32> = Vec::new();
-    for n_nights in [1, settings.rolling_nights] {
+    let rate = settings.false_alarms_per_night;
+    let parts = [
+        (1, SINGLE_SHARE),
+        (settings.rolling_nights, 1.0 - SINGLE_SHARE),
+    ];
+    for (n_nights, part) in parts {
         if n_nights == 1 && !thresholds.is_empty() {
             break;
         }
@@ -112,7 +114,7 @@ pub fn alarms(
                 Test::new(nights, level.seen, spread, settings)
             })
             .collect();
-        let limit = limit(&tests, rate);
+        let limit = limit(&tests, rate * part);
         let single = std::mem::take(&mut thresholds);
         for (i, (cell, test)) in cells.iter().zip(&tests).enumerate() {
             let threshold = test.threshold(limit);
@@ -137,12 +139,30 @@ pub fn alarms(
     out
 }
 
+/// All cells of the past nights and of `night`, sorted, each with its people in each of the past nights.
+fn counts(history: &History, night: i32, past: &[Past]) -> (Vec<Cell>, Vec<Vec<f64>>) {
+    let nights = past.iter().map(|p| p.night).chain([night]);
+    let mut cells: Vec<&Cell> = nights
+        .filter_map(|n| history.nights.get(&n))
+        .flat_map(|cells| cells.keys())
+        .collect();
+    cells.sort();
+    cells.dedup();
+    let places: FxHashMap<&Cell, usize> = cells.iter().enumerate().map(|(i, c)| (*c, i)).collect();
+    let mut counts = vec![vec![0.0; past.len()]; cells.len()];
+    for (k, p) in past.iter().enumerate() {
+        for (cell, people) in history.nights.get(&p.night).into_iter().flatten() {
+            counts[places[cell]][k] = f64::from(*people);
+        }
+    }
+    (cells.into_iter().cloned().collect(), counts)
+}
+
 /// How the classes of nights differ overall: 1 is the mean.
-fn week(past: &[Past<'_>]) -> [f64; N_CLASSES] {
-    let all = (CellKind::All, String::new());
+fn week(past: &[Past], all: Option<&[f64]>) -> [f64; N_CLASSES] {
     let (mut sums, mut weights) = ([0.0; N_CLASSES], [0.0; N_CLASSES]);
-    for p in past {
-        sums[p.class] += p.weight * f64::from(p.cells.get(&all).copied().unwrap_or(0));
+    for (k, p) in past.iter().enumerate() {
+        sums[p.class] += p.weight * all.map_or(0.0, |a| a[k]);
         weights[p.class] += p.weight;
     }
     let mean = sums.iter().sum::<f64>() / weights.iter().sum::<f64>();
@@ -154,33 +174,37 @@ fn week(past: &[Past<'_>]) -> [f64; N_CLASSES] {
 }
 
 /// The level of every cell, bursts of the past cut down.
-fn levels(cells: &[Cell], past: &[Past<'_>], week: &[f64; N_CLASSES]) -> Vec<Level> {
+fn levels(
+    cells: &[Cell],
+    counts: &[Vec<f64>],
+    past: &[Past],
+    week: &[f64; N_CLASSES],
+) -> Vec<Level> {
     let nights: f64 = past.iter().map(|p| p.weight * week[p.class]).sum();
     let mut weights = [0.0; N_CLASSES];
     past.iter().for_each(|p| weights[p.class] += p.weight);
     let mut sums: Vec<[f64; N_CLASSES]> = Vec::with_capacity(cells.len());
-    for cell in cells {
+    for people in counts {
         let mut own = [0.0; N_CLASSES];
         let mut level = f64::INFINITY;
         for _ in 0..3 {
             own = [0.0; N_CLASSES];
-            for p in past {
-                let people = p.cells.get(cell).map_or(0.0, |n| f64::from(*n));
+            for (p, people) in past.iter().zip(people) {
                 let mean = level * week[p.class];
                 let cap = mean + CAP_DEVIATIONS * (mean + 0.05 * mean * mean).sqrt() + 3.0;
-                own[p.class] += p.weight
-                    * if level.is_finite() {
-                        people.min(cap)
-                    } else {
-                        people
-                    };
+                let counted = if level.is_finite() {
+                    people.min(cap)
+                } else {
+                    *people
+                };
+                own[p.class] += p.weight * counted;
             }
             level = own.iter().sum::<f64>() / nights;
         }
         sums.push(own);
     }
     // The mean of each kind, for cells of which little is known.
-    let (mut people, mut n) = ([0.0; 8], [0.0; 8]);
+    let (mut people, mut n) = ([0.0; N_KINDS], [0.0; N_KINDS]);
     for (cell, own) in cells.iter().zip(&sums) {
         people[cell.0 as usize] += own.iter().sum::<f64>() / nights;
         n[cell.0 as usize] += 1.0;
@@ -201,19 +225,18 @@ fn levels(cells: &[Cell], past: &[Past<'_>], week: &[f64; N_CLASSES]) -> Vec<Lev
 }
 
 /// By kind: the variance of the level itself as a share of its square, over what chance explains.
-fn spreads(cells: &[Cell], levels: &[Level], past: &[Past<'_>]) -> [f64; 8] {
-    let (mut over, mut squares) = ([0.0; 8], [0.0; 8]);
-    for (cell, level) in cells.iter().zip(levels) {
-        for p in past {
+fn spreads(cells: &[Cell], counts: &[Vec<f64>], levels: &[Level], past: &[Past]) -> [f64; N_KINDS] {
+    let (mut over, mut squares) = ([0.0; N_KINDS], [0.0; N_KINDS]);
+    for ((cell, people), level) in cells.iter().zip(counts).zip(levels) {
+        for (p, people) in past.iter().zip(people) {
             let mean = level.means[p.class];
-            let people = p.cells.get(cell).map_or(0.0, |n| f64::from(*n));
             let cap = mean + CAP_DEVIATIONS * (mean + 0.05 * mean * mean).sqrt() + 3.0;
             let off = people.min(cap) - mean;
             over[cell.0 as usize] += p.weight * (off * off - mean);
             squares[cell.0 as usize] += p.weight * mean * mean;
         }
     }
-    let mut spreads = [LEAST_SPREAD; 8];
+    let mut spreads = [LEAST_SPREAD; N_KINDS];
     for (spread, (over, square)) in spreads.iter_mut().zip(over.iter().zip(squares)) {
         *spread = (over / f64::max(square, 1e-9)).clamp(LEAST_SPREAD, 1.0);
     }
@@ -242,7 +265,7 @@ impl Test {
             square += m * m;
         }
         // Chance of the nights, and doubt about the level.
-        let doubt = mean * mean / (PRIOR_PEOPLE + 0.5 * seen);
+        let doubt = mean * mean / (PRIOR_PEOPLE + seen);
         let size = mean * mean / (square * spread + doubt);
         let from = settings
             .least_people

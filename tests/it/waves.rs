@@ -66,11 +66,16 @@ fn zipf(n: usize) -> Vec<f64> {
     (0..n).map(|i| 1.0 / (i as f64 + 1.5)).collect()
 }
 
-fn cells(p: Person) -> [Cell; 6] {
+fn cells(p: Person) -> [Cell; 8] {
     let (institution, type_) = (format!("支行{}", p.0), format!("T{}", p.1));
     [
         (CellKind::All, String::new()),
         (CellKind::InstitutionType, format!("{institution}×{type_}")),
+        (CellKind::TypeReason, format!("{type_}×R{}", p.2)),
+        (
+            CellKind::InstitutionTypeReason,
+            format!("{institution}×{type_}×R{}", p.2),
+        ),
         (CellKind::Type, type_),
         (CellKind::Reason, format!("R{}", p.2)),
         (CellKind::Institution, institution),
@@ -122,15 +127,19 @@ fn simulate(seed: u64, people_a_night: f64, settings: &CaseSettings) -> Seen {
             add(p);
         }
         let mut target: Option<(Cell, f64)> = None;
+        let mut kind_ = 9;
         if night >= FIRST && dice.unit() < 0.2 {
             let cause = person(&mut dice, None, None);
             // One cell is struck; all its people have one cause, type or institution may be everybody's.
             let kind = dice.pick(&[1.0; 4]);
-            let cell = cells(cause)[[1, 2, 4, 5][kind]].clone();
+            kind_ = kind;
+            let cell = cells(cause)[[1, 4, 6, 7][kind]].clone();
             let past = (1..=8).map(|w| history.people(night - 7 * w, &cell));
             let base = f64::from(past.sum::<u32>()) / 8.0;
             let tonight = counts_of(&counts, &cell);
-            let extra = dice.poisson(2.0 * base).max(8u32.saturating_sub(tonight));
+            // Three times the base level, eight people or more.
+            let wanted = ((3.0 * base).round() as u32).max(8);
+            let extra = wanted.saturating_sub(tonight);
             let mut hit: Vec<Cell> = Vec::new();
             for _ in 0..extra {
                 let mut p = cause;
@@ -166,6 +175,12 @@ fn simulate(seed: u64, people_a_night: f64, settings: &CaseSettings) -> Seen {
                 .iter()
                 .take_while(|b| base >= b)
                 .count();
+            if std::env::var("SHOW").is_ok() && !is_seen {
+                println!(
+                    "missed kind {kind_} base {base:.1} people {}",
+                    history.people(night, &target.as_ref().unwrap().0)
+                );
+            }
             out.bursts += 1;
             out.seen += u32::from(is_seen);
             out.by_base[class].0 += 1;
@@ -180,6 +195,11 @@ fn simulate(seed: u64, people_a_night: f64, settings: &CaseSettings) -> Seen {
             .iter()
             .filter(|a| !recent.contains(&&a.cell))
             .count() as u32;
+        if std::env::var("SHOW").is_ok() {
+            for a in found.alarms.iter().filter(|a| !recent.contains(&&a.cell)) {
+                println!("false {a:?}");
+            }
+        }
         out.false_alarms += wrong;
         out.false_nights += u32::from(wrong > 0);
     }
