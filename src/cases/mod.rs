@@ -140,11 +140,11 @@ impl Run<'_> {
     /// Goes through store and spool side by side, by ascending link.
     fn partition(&mut self, spool: &Path, folder: &Path, p: usize) -> Result<()> {
         let n = self.tables.cases.partitions;
-        let mut fresh = spool::tellings(spool, self.night)?.into_iter().peekable();
+        let mut fresh = spool::Fresh::open(spool, self.night)?;
         let mut reader = Reader::open(folder, p, n)?;
         let mut writer = Writer::create(folder, p, n)?;
         loop {
-            let link = match (reader.link(), fresh.peek().map(|t| t.link)) {
+            let link = match (reader.link(), fresh.link()) {
                 (None, None) => break,
                 (Some(a), Some(b)) => a.min(b),
                 (a, b) => a.or(b).unwrap_or_default(),
@@ -152,12 +152,9 @@ impl Run<'_> {
             let mut old = Vec::new();
             if reader.link() == Some(link) {
                 old = reader.group()?;
-                self.forget(&mut old, fresh.peek().map(|t| t.link) == Some(link));
+                self.forget(&mut old, fresh.link() == Some(link));
             }
-            let mut own = Vec::new();
-            while let Some(telling) = fresh.next_if(|t| t.link == link) {
-                own.push(telling);
-            }
+            let own = fresh.take(link)?;
             if own.is_empty() {
                 self.pass(&old, &reader, &mut writer)?;
             } else {

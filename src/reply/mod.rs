@@ -62,16 +62,22 @@ slots!(
 );
 
 /// The values of all slots for one complaint; reused between complaints.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub struct Slots {
     values: Vec<String>,
 }
 
-impl Slots {
-    pub fn new() -> Slots {
+impl Default for Slots {
+    fn default() -> Slots {
         Slots {
             values: vec![String::new(); Slot::ALL.len()],
         }
+    }
+}
+
+impl Slots {
+    pub fn new() -> Slots {
+        Slots::default()
     }
 
     /// The value of a slot, to be written over.

@@ -211,16 +211,22 @@ pub fn list_header() -> Vec<u8> {
 }
 
 /// Cells of a ticket by column, made once for both tables; reused between tickets.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cells {
     values: Vec<String>,
 }
 
-impl Cells {
-    pub fn new() -> Cells {
+impl Default for Cells {
+    fn default() -> Cells {
         Cells {
             values: vec![String::new(); COLUMNS.len()],
         }
+    }
+}
+
+impl Cells {
+    pub fn new() -> Cells {
+        Cells::default()
     }
 
     fn clear(&mut self, column: Column) -> &mut String {
@@ -474,6 +480,17 @@ impl Row {
     pub fn finish(mut self) -> Vec<u8> {
         self.end();
         self.bytes
+    }
+
+    /// The bytes of the rows ended so far.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.start]
+    }
+
+    /// No rows, and the room of those that were.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.start = 0;
     }
 
     /// The bytes of the rows ended so far.

@@ -39,7 +39,12 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let input = long_input(dir.path(), 60).display().to_string();
     let whole = dir.path().join("whole");
-    let ran = xiaobao(&args(&input, &whole.display().to_string(), &[]));
+    let store = dir.path().join("store").display().to_string();
+    let ran = xiaobao(&args(
+        &input,
+        &whole.display().to_string(),
+        &["--store", &store],
+    ));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let wanted = folder(&whole);
     assert!(wanted.contains_key("proof/decisions.leaves"));
@@ -47,7 +52,8 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     for (i, wait) in [80, 250, 330, 410, 500, 620].into_iter().enumerate() {
         let out = dir.path().join(format!("killed{i}"));
         let out_name = out.display().to_string();
-        let every = ["--checkpoint-rows", "600"];
+        let store = dir.path().join(format!("store{i}")).display().to_string();
+        let every = ["--checkpoint-rows", "600", "--store", &store];
         let mut child = command(&args(&input, &out_name, &every))
             .stderr(Stdio::null())
             .spawn()
@@ -60,7 +66,7 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
         let ran = xiaobao(&args(
             &input,
             &out_name,
-            &["--resume", "--checkpoint-rows", "600"],
+            &["--resume", "--checkpoint-rows", "600", "--store", &store],
         ));
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         assert!(folder(&out) == wanted, "killed after {wait} ms");
@@ -416,4 +422,73 @@ fn a_folder_that_cannot_be_written_is_a_clear_error() {
     let ran = xiaobao(&args(SAMPLE, "/proc/nowhere", &[]));
     assert_eq!(ran.code, 3);
     assert!(ran.stderr.contains("/proc/nowhere"), "{}", ran.stderr);
+}
+
+/// `repeats.csv` without its header.
+fn repeats(out: &Path) -> Vec<std::collections::BTreeMap<String, String>> {
+    crate::run::csv_rows(out.join("repeats.csv"))
+}
+
+#[test]
+fn the_same_complaint_told_on_two_nights_is_one_case() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let first = "id,text,received_at,客户号,机构\n\
+        A1,去年十一月我在城东支行办的贷款三十六万，上月起利率从4.1涨到5.3，没有任何通知，请说明并调回,2026-03-02,C1,某行城东支行\n\
+        A2,信用卡年费三百六，说好刷六次免，我刷了十次还收，要求退年费,2026-03-02,C2,某行城东支行\n";
+    let second = "id,text,received_at,客户号,机构\n\
+        B1,上次反映过城东支行那笔三十六万贷款利率由4.1涨到5.3没有通知的事，到现在没人答复。3月5号一位姓周的客户经理来电说合同里写了，我要求提供合同复印件,2026-03-09,C1,某行城东支行\n\
+        B2,手机银行今天登不上，一直转圈闪退,2026-03-09,C2,某行城东支行\n\
+        B3,去年十一月我在城东支行办的贷款三十六万，上月起利率从4.1涨到5.3，没有任何通知,2026-03-09,C9,某行城东支行\n";
+    let nights = [
+        write(dir.path(), "n1.csv", first),
+        write(dir.path(), "n2.csv", second),
+    ];
+    let store = dir.path().join("store").display().to_string();
+    let run = |night: usize, out: &str, more: &[&str]| {
+        let input = nights[night].display().to_string();
+        let out = dir.path().join(out);
+        let out_name = out.display().to_string();
+        let all = [&["--store", &store][..], more].concat();
+        let ran = xiaobao(&args(&input, &out_name, &all));
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        out
+    };
+    assert!(repeats(&run(0, "o1", &[])).is_empty());
+    let out = run(1, "o2", &[]);
+    let found = repeats(&out);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0]["受理编号"], "B1");
+    assert_eq!(found[0]["原投诉编号"], "A1");
+    assert!(
+        found[0]["新内容（已脱敏）"].contains("合同复印件"),
+        "{found:?}"
+    );
+    assert!(found[0]["本案已收各次"].contains("A1") && found[0]["本案已收各次"].contains("B1"));
+    assert!(found[0]["依据"].contains("办法"));
+    // The night once more, into another folder: the same answer, and nothing twice.
+    let again = run(1, "o3", &[]);
+    assert_eq!(repeats(&again), found);
+    let summary = json(&read(again.join("summary.json")));
+    assert_eq!(summary["cases"]["known"], 3);
+    assert_eq!(summary["cases"]["receipts"], 3);
+    let page = read(again.join("report.html"));
+    assert!(page.contains("2026-03-09") && !page.contains("三十六万"));
+    assert!(!page.contains("http://") && !page.contains("<script"));
+    let report = xiaobao(&["audit", &again.display().to_string(), "--store", &store]);
+    assert_eq!(report.code, 0, "{}", report.stdout);
+}
+
+#[test]
+fn a_store_needs_a_night() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let input = write(dir.path(), "in.csv", "id,text\n1,年费太贵\n")
+        .display()
+        .to_string();
+    let out = dir.path().join("out").display().to_string();
+    let store = dir.path().join("store").display().to_string();
+    let ran = xiaobao(&args(&input, &out, &["--store", &store]));
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("--night"), "{}", ran.stderr);
+    let more = ["--store", &store, "--night", "2026-03-01", "--resume"];
+    assert_eq!(xiaobao(&args(&input, &out, &more)).code, 0);
 }

@@ -125,12 +125,11 @@ pub(super) fn to_folder(triage: &Triage, job: &Job<'_>, out: &Path) -> Result<Ou
         (_, false) => Some(Outputs::new(out)?),
     };
     let bytes_total: Option<u64> = inputs.iter().map(|i| i.n_bytes).sum();
+    let mut desk = Desk::new(triage, layout, options.format, options.lists);
+    desk.spools = options.store.is_some();
     let mut night = Night {
         job,
-        desk: Desk {
-            spools: options.store.is_some(),
-            ..Desk::new(triage, layout, options.format, options.lists)
-        },
+        desk,
         out,
         outputs,
         saved: resumed,
@@ -214,7 +213,7 @@ impl Night<'_, '_> {
             }
             self.check_rejects(true)?;
             // Opens the files that every run has, if no record did.
-            self.put(&[Written::default()])?;
+            self.put(vec![Written::default()])?;
             self.checkpoint.stage = Stage::Finishing;
             if self.resumable {
                 self.save()?;
@@ -372,7 +371,7 @@ impl Night<'_, '_> {
         }
     }
 
-    fn put(&mut self, chunks: &[Written]) -> Result<()> {
+    fn put(&mut self, chunks: Vec<Written>) -> Result<()> {
         let state = &mut self.checkpoint.state;
         if let Some(outputs) = &mut self.outputs {
             for chunk in chunks {
@@ -445,17 +444,19 @@ impl Other<'_> {
     fn write(&mut self, desk: &Desk<'_>, decided: Decided) -> Result<()> {
         let started = Instant::now();
         let state = &mut self.checkpoint.state;
-        for chunk in decided.chunks {
+        for mut chunk in decided.chunks {
+            let counts = std::mem::take(&mut chunk.counts);
+            let latest = chunk.latest;
             if let Some(outputs) = self.outputs {
-                desk.put(outputs, &mut state.decisions, &mut state.rejects, &chunk)?;
+                desk.put(outputs, &mut state.decisions, &mut state.rejects, chunk)?;
             }
             if let Some(report) = state.total.inputs.last_mut() {
-                report.read += chunk.counts.decided + chunk.counts.rejected;
-                report.decided += chunk.counts.decided;
-                report.rejected += chunk.counts.rejected;
+                report.read += counts.decided + counts.rejected;
+                report.decided += counts.decided;
+                report.rejected += counts.rejected;
             }
-            state.latest = state.latest.max(chunk.latest);
-            state.total.add(chunk.counts);
+            state.latest = state.latest.max(latest);
+            state.total.add(counts);
         }
         state.total.read += decided.n;
         self.checkpoint.mark = decided.mark;
