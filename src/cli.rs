@@ -49,10 +49,43 @@ enum Command {
     Check(CheckArgs),
     /// 查看：模型包的来历，或一个输入文件被读成什么样（已脱敏）
     Inspect(InspectArgs),
+    /// 服务：同样的决定，经 HTTP 逐条或成批给出；附一页可以粘贴投诉的网页
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
     /// 核验：一次运行的结果是否原样、每条输入是否都有着落
     Audit(AuditArgs),
     /// 重算：从当时的输入把一条决定再推一遍，逐字节比对
     Replay(ReplayArgs),
+}
+
+#[cfg(feature = "serve")]
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// Address and port; only this machine's own
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: std::net::SocketAddr,
+    /// Longest body of one complaint
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    max_body_bytes: usize,
+    /// Longest text of one complaint
+    #[arg(long, value_name = "CHARS", default_value_t = 50_000)]
+    max_text_chars: usize,
+    /// Records of one batch
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    max_batch_rows: u64,
+    /// Requests decided at a time; more are refused with 503
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    max_concurrent: usize,
+    /// Time for one complaint, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    timeout_ms: u64,
+    /// No line on stderr for each request
+    #[arg(long)]
+    quiet: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    tier: TierArgs,
 }
 
 #[derive(Debug, Args)]
@@ -598,6 +631,21 @@ pub fn run(cli: Cli) -> Result<Outcome> {
             source: a.source.options(),
             deny_warnings: a.deny_warnings,
         }),
+        #[cfg(feature = "serve")]
+        Command::Serve(a) => crate::serve::run(crate::serve::ServeOptions {
+            listen: a.listen,
+            data: a.place.data,
+            model: a.place.model,
+            cascade: a.tier.cascade,
+            prior: a.tier.prior,
+            max_body_bytes: a.max_body_bytes.max(1024),
+            max_text_chars: a.max_text_chars,
+            max_batch_rows: a.max_batch_rows,
+            max_concurrent: a.max_concurrent.clamp(1, 4096),
+            timeout: std::time::Duration::from_millis(a.timeout_ms.max(1)),
+            access_log: !a.quiet,
+        })
+        .map(|()| Outcome::Done),
         Command::Audit(a) => jobs::audit::run(&jobs::audit::AuditOptions {
             dir: a.dir,
             store: a.store,

@@ -29,5 +29,7 @@ pub mod metrics;
 pub mod twins;
 pub mod bundle;
 pub mod pipeline;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod jobs;
 pub mod cli;

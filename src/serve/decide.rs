@@ -1,0 +1,417 @@
+//! One complaint or many in, decisions out: the objects are those of `triage -`.
+//! Law: a record goes the road that the batch goes, from its reader on.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{Cursor, Read};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+use super::Shared;
+use super::problem::Problem;
+use crate::complaint::Complaint;
+use crate::digest::sha256;
+use crate::error::{Error, Result};
+use crate::pipeline::{Triage, Workspace};
+use crate::reply::Slots;
+use crate::sink::{Names, write_rejected, write_ticket};
+use crate::source::{Limits, Record, Source, SourceOptions};
+use crate::ticket::Ticket;
+
+/// A client that repeats a request with the same key gets the first answer.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Answers kept for repeated keys.
+const KEPT: usize = 10_000;
+
+#[derive(Default)]
+pub(super) struct Answers(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    /// Hash of the body, and the answer, by key.
+    by_key: HashMap<String, (String, Bytes)>,
+    order: VecDeque<String>,
+}
+
+impl Answers {
+    /// The answer that this key had; a problem if it came with another body.
+    fn get(&self, key: &str, body: &str) -> std::result::Result<Option<Bytes>, Problem> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.by_key.get(key) {
+            None => Ok(None),
+            Some((hash, answer)) if hash == body => Ok(Some(answer.clone())),
+            Some(_) => Err(Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency.reused",
+                "这个 Idempotency-Key 已用于另一条内容",
+            )),
+        }
+    }
+
+    fn put(&self, key: String, body: String, answer: Bytes) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.by_key.insert(key.clone(), (body, answer)).is_none() {
+            kept.order.push_back(key);
+        }
+        while kept.order.len() > KEPT {
+            if let Some(oldest) = kept.order.pop_front() {
+                kept.by_key.remove(&oldest);
+            }
+        }
+    }
+}
+
+pub(super) fn too_large(shared: &Shared) -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body.too_large",
+        "请求体过长",
+    )
+    .detail(format!("上限 {} 字节", shared.options.max_body_bytes))
+}
+
+pub(super) fn permit(shared: &Shared) -> std::result::Result<OwnedSemaphorePermit, Problem> {
+    shared.permits.clone().try_acquire_owned().map_err(|_| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "正在处理的请求已满，请稍后重试",
+        )
+        .retry_after(1)
+    })
+}
+
+/// `POST /v1/triage`: the object of `triage -` in and out.
+pub(super) async fn one(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> std::result::Result<Response, Problem> {
+    let key = headers.get(IDEMPOTENCY_KEY).map(|v| v.as_bytes());
+    let key = match key {
+        None => None,
+        Some(key) if key.len() <= 255 => Some(sha256(key)),
+        Some(_) => {
+            let code = "idempotency.too_long";
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                code,
+                "Idempotency-Key 不超过 255 字节",
+            ));
+        }
+    };
+    let hash = key.as_ref().map(|_| sha256(&body));
+    if let (Some(key), Some(hash)) = (&key, &hash)
+        && let Some(answer) = shared.answers.get(key, hash)?
+    {
+        return Ok(json_line(answer));
+    }
+    let answer = in_pool(&shared, move |shared, triage| {
+        let record = read_one(triage, &body, shared)?;
+        let mut line = Vec::new();
+        with_ticket(triage, shared, &record, |ticket, names| {
+            write_ticket(ticket, names, &mut line)
+        })?;
+        Ok(Bytes::from(line))
+    })
+    .await?;
+    if let (Some(key), Some(hash)) = (key, hash) {
+        shared.answers.put(key, hash, answer.clone());
+    }
+    Ok(json_line(answer))
+}
+
+/// `POST /v1/explain`: the decision, the filled sheet, and the same as a person reads it.
+pub(super) async fn explain(
+    State(shared): State<Arc<Shared>>,
+    body: Bytes,
+) -> std::result::Result<Response, Problem> {
+    let value = in_pool(&shared, move |shared, triage| {
+        let record = read_one(triage, &body, shared)?;
+        explained(triage, shared, &record)
+    })
+    .await?;
+    Ok(axum::Json(value).into_response())
+}
+
+/// The object of a decision with `sheet`, the filled handling sheet, beside the rest.
+pub(super) fn explained(
+    triage: &Triage,
+    shared: &Shared,
+    complaint: &Complaint,
+) -> std::result::Result<Value, Problem> {
+    let mut value = Value::Null;
+    with_ticket(triage, shared, complaint, |ticket, names| {
+        let mut line = Vec::new();
+        write_ticket(ticket, names, &mut line)?;
+        value = serde_json::from_slice(&line)
+            .map_err(|e| Error::Failed(format!("a decision is no JSON: {e}")))?;
+        value["sheet"] = sheet(ticket, triage).into();
+        Ok(())
+    })?;
+    Ok(value)
+}
+
+fn sheet(ticket: &Ticket<'_>, triage: &Triage) -> Option<String> {
+    let template = ticket.template(&triage.tables)?;
+    let mut slots = Slots::new();
+    ticket.fill(&triage.tables, &mut slots);
+    let mut out = String::new();
+    template.fill(&slots, &mut out).ok()?;
+    Some(out)
+}
+
+/// Runs what decides on the bounded pool, with the tables and bundle in force.
+pub(super) async fn in_pool<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    work: impl FnOnce(&Shared, &Triage) -> std::result::Result<T, Problem> + Send + 'static,
+) -> std::result::Result<T, Problem> {
+    let permit = permit(shared)?;
+    let shared = shared.clone();
+    let task = tokio::task::spawn_blocking(move || {
+        let triage = shared.triage.load_full();
+        shared.metrics.under_way.inc();
+        let result = work(&shared, &triage);
+        shared.metrics.under_way.dec();
+        drop(permit);
+        result
+    });
+    task.await.unwrap_or_else(|_| {
+        let what = "程序内部错误；该请求没有产生决定";
+        Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            what,
+        ))
+    })
+}
+
+fn options_of(shared: &Shared, triage: &Triage) -> Result<SourceOptions> {
+    triage.tables.source_options(&SourceOptions {
+        limits: Limits {
+            max_record_bytes: shared.options.max_body_bytes,
+        },
+        ..SourceOptions::default()
+    })
+}
+
+/// Reads one object, laid out over lines or not.
+fn read_one(
+    triage: &Triage,
+    body: &[u8],
+    shared: &Shared,
+) -> std::result::Result<Complaint, Problem> {
+    let bad = |code, what: String| {
+        Problem::new(StatusCode::BAD_REQUEST, code, "请求体不是一条投诉").detail(what)
+    };
+    let value: Value = serde_json::from_slice(body).map_err(|e| {
+        let what = format!("第 {} 行第 {} 个字符处不是 JSON", e.line(), e.column());
+        bad("json.invalid", what)
+    })?;
+    complaint_of(triage, &value, shared)
+}
+
+/// The complaint of a JSON object, by the reader of the batch.
+pub(super) fn complaint_of(
+    triage: &Triage,
+    value: &Value,
+    shared: &Shared,
+) -> std::result::Result<Complaint, Problem> {
+    let failed = |e: Error| {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "body.unreadable",
+            "请求体不是一条投诉",
+        )
+        .detail(e.to_string())
+    };
+    let mut line = value.to_string().into_bytes();
+    line.push(b'\n');
+    let options = options_of(shared, triage).map_err(failed)?;
+    let input: Box<dyn Read + Send> = Box::new(Cursor::new(line));
+    let mut source = Source::read(Path::new("request.jsonl"), input, &options).map_err(failed)?;
+    let record = source
+        .next_batch(1, &triage.tables.taxonomy)
+        .map_err(failed)?
+        .pop();
+    match record {
+        Some(Ok(complaint)) => {
+            let n = complaint.text.chars().count();
+            if n > shared.options.max_text_chars {
+                let code = "text.too_long";
+                return Err(
+                    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, code, "投诉内容过长")
+                        .detail(format!("{n} 字，上限 {} 字", shared.options.max_text_chars)),
+                );
+            }
+            Ok(complaint)
+        }
+        Some(Err(rejected)) => {
+            let code = rejected.code.code();
+            shared.metrics.rejected.with_label_values(&[code]).inc();
+            Err(
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, "这条记录不能受理")
+                    .detail(rejected.remedy),
+            )
+        }
+        None => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "body.empty",
+            "请求体为空",
+        )),
+    }
+}
+
+fn with_ticket(
+    triage: &Triage,
+    shared: &Shared,
+    complaint: &Complaint,
+    take: impl FnOnce(&Ticket<'_>, Names<'_>) -> Result<()>,
+) -> std::result::Result<(), Problem> {
+    let mut work = Workspace::default();
+    let decided = triage
+        .together([Some(complaint)].into_iter(), &mut work)
+        .and_then(|mut t| match t.pop().flatten() {
+            Some(ticket) => Ok(ticket),
+            None => triage.decide(complaint, &mut work),
+        })
+        .and_then(|ticket| {
+            count(shared, triage, &ticket);
+            take(&ticket, names(triage))
+        });
+    decided.map_err(|_| {
+        let what = "程序内部错误；该请求没有产生决定";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what)
+    })
+}
+
+fn names(triage: &Triage) -> Names<'_> {
+    Names {
+        tables: &triage.tables,
+        bundle_id: triage.bundle.id(),
+        encoder_id: triage.cascade().map(|c| c.bundle.id()),
+    }
+}
+
+fn count(shared: &Shared, triage: &Triage, ticket: &Ticket<'_>) {
+    let taxonomy = &triage.tables.taxonomy;
+    let labels = [
+        taxonomy.levels[ticket.decision.level].label.code.as_str(),
+        ticket.decision.band.code(),
+        taxonomy.queues[ticket.route.queue].code.as_str(),
+    ];
+    shared.metrics.decided.with_label_values(&labels).inc();
+}
+
+fn json_line(line: Bytes) -> Response {
+    let kind = HeaderValue::from_static("application/json; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], line).into_response()
+}
+
+/// `POST /v1/triage:batch`: JSON Lines in and out, streamed; one line out for each record, in order.
+pub(super) async fn batch(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> std::result::Result<Response, Problem> {
+    let permit = permit(&shared)?;
+    let stream = request.into_body().into_data_stream();
+    let body = StreamReader::new(stream.map(|block| block.map_err(std::io::Error::other)));
+    let reader = SyncIoBridge::new(Box::pin(body));
+    // Two blocks wait at most: a client that does not read stops the reading, not the memory.
+    let (sender, receiver) = mpsc::channel::<std::io::Result<Bytes>>(2);
+    tokio::task::spawn_blocking(move || {
+        let triage = shared.triage.load_full();
+        shared.metrics.under_way.inc();
+        let ended = decide_lines(&shared, &triage, Box::new(reader), &sender);
+        shared.metrics.under_way.dec();
+        if let Err(e) = ended {
+            // The head of the answer is gone out: the last line says what happened.
+            let problem =
+                Problem::new(StatusCode::BAD_REQUEST, "batch.ended", "批次中断").detail(e);
+            let line = serde_json::json!({ "problem": problem.json() }).to_string() + "\n";
+            let _ = sender.blocking_send(Ok(Bytes::from(line)));
+        }
+        drop(permit);
+    });
+    let kind = HeaderValue::from_static("application/x-ndjson; charset=utf-8");
+    let body = Body::from_stream(ReceiverStream::new(receiver));
+    Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
+}
+
+/// Returns what ended the batch before its end.
+fn decide_lines(
+    shared: &Shared,
+    triage: &Triage,
+    input: Box<dyn Read + Send>,
+    sender: &mpsc::Sender<std::io::Result<Bytes>>,
+) -> std::result::Result<(), String> {
+    let said = |e: Error| e.to_string();
+    let options = options_of(shared, triage).map_err(said)?;
+    let mut source = Source::read(Path::new("request.jsonl"), input, &options).map_err(said)?;
+    let mut n = 0;
+    loop {
+        let batch = source
+            .next_batch(1024, &triage.tables.taxonomy)
+            .map_err(said)?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        n += batch.len() as u64;
+        if n > shared.options.max_batch_rows {
+            return Err(format!(
+                "超过 {} 条，其余未处理",
+                shared.options.max_batch_rows
+            ));
+        }
+        let chunks = triage
+            .map(&batch, |records, work| lines(shared, triage, records, work))
+            .map_err(said)?;
+        for chunk in chunks {
+            if sender.blocking_send(Ok(Bytes::from(chunk))).is_err() {
+                // The client is gone.
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn lines(
+    shared: &Shared,
+    triage: &Triage,
+    records: &[Record],
+    work: &mut Workspace,
+) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut together = triage
+        .together(records.iter().map(|r| r.as_ref().ok()), work)?
+        .into_iter();
+    for record in records {
+        let judged = together.next().flatten();
+        match record {
+            Ok(complaint) => {
+                let ticket = match judged {
+                    Some(ticket) => ticket,
+                    None => triage.decide(complaint, work)?,
+                };
+                count(shared, triage, &ticket);
+                write_ticket(&ticket, names(triage), &mut out)?;
+            }
+            Err(rejected) => {
+                let code = rejected.code.code();
+                shared.metrics.rejected.with_label_values(&[code]).inc();
+                write_rejected(rejected, &mut out)?;
+            }
+        }
+    }
+    Ok(out)
+}

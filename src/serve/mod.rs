@@ -1,0 +1,267 @@
+//! Requests in, the decisions of the batch out: the pipeline over HTTP.
+//! Laws: row for row the decision that `triage` gives; only masked text leaves; every input is bounded; work beyond the
+//! bounds is refused at once; health answers whatever the load.
+
+mod access;
+mod decide;
+mod metrics;
+mod page;
+mod problem;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::error::{Error, Result};
+use crate::pipeline::Triage;
+use metrics::Metrics;
+use problem::Problem;
+
+/// Bounds and places of a server.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    pub model: PathBuf,
+    pub cascade: Option<PathBuf>,
+    pub prior: Option<PathBuf>,
+    /// Longest body of one complaint, bytes.
+    pub max_body_bytes: usize,
+    /// Longest text, characters.
+    pub max_text_chars: usize,
+    /// Records of one batch.
+    pub max_batch_rows: u64,
+    /// Requests decided at a time; more are refused with 503.
+    pub max_concurrent: usize,
+    /// From the first byte of the body to the last byte of the answer, for one complaint.
+    pub timeout: Duration,
+    /// One line a request on stderr.
+    pub access_log: bool,
+}
+
+/// What all handlers share.
+struct Shared {
+    options: ServeOptions,
+    /// The tables and bundle in force; a request keeps those that it began with.
+    triage: ArcSwap<Triage>,
+    permits: Arc<Semaphore>,
+    metrics: Metrics,
+    answers: decide::Answers,
+    draining: AtomicBool,
+}
+
+fn load(options: &ServeOptions) -> Result<Triage> {
+    let (cascade, prior) = (options.cascade.as_deref(), options.prior.as_deref());
+    Triage::load_with(&options.data, &options.model, cascade, prior)
+}
+
+/// Serves until SIGTERM or SIGINT, then answers what is under way and returns.
+pub fn run(options: ServeOptions) -> Result<()> {
+    if !options.listen.ip().is_loopback() {
+        return Err(Error::Usage(format!(
+            "--listen {}: keys of callers are not built yet, so only this machine is served: listen on 127.0.0.1 and put a \
+             gateway before it",
+            options.listen
+        )));
+    }
+    let triage = load(&options)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        // Deciding happens here; the semaphore lets no more than its permits in.
+        .max_blocking_threads(options.max_concurrent + 4)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::Failed(format!("the server cannot be started: {e}")))?;
+    runtime.block_on(serve(options, triage))
+}
+
+async fn serve(options: ServeOptions, triage: Triage) -> Result<()> {
+    let address = options.listen;
+    let listener = TcpListener::bind(address).await.map_err(|e| {
+        Error::Usage(format!(
+            "--listen {address}: {e}: choose another port, or end what listens there"
+        ))
+    })?;
+    let shared = Arc::new(Shared {
+        permits: Arc::new(Semaphore::new(options.max_concurrent)),
+        triage: ArcSwap::from_pointee(triage),
+        metrics: Metrics::new()?,
+        answers: decide::Answers::default(),
+        draining: AtomicBool::new(false),
+        options,
+    });
+    let bound = listener.local_addr().unwrap_or(address);
+    eprintln!(
+        "serving on http://{bound}, bundle {}; SIGHUP loads tables and bundle anew, SIGTERM ends",
+        shared.triage.load().bundle_ids()
+    );
+    let app = router(shared.clone());
+    accept(listener, app, &shared).await
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    let fixed =
+        |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    let limits = &shared.options;
+    Router::new()
+        .route("/v1/triage", post(decide::one))
+        .route(
+            "/v1/triage:batch",
+            post(decide::batch).layer(DefaultBodyLimit::disable()),
+        )
+        .route("/v1/explain", post(decide::explain))
+        .route("/v1/taxonomy", get(taxonomy))
+        .route("/v1/bundle", get(bundle))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics::show))
+        .route("/", get(page::empty).post(page::decided))
+        .route("/page.css", get(page::style))
+        .route("/page.js", get(page::script))
+        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "route.unknown", "没有这个地址") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method.unknown",
+                "这个地址不接受这种方法",
+            )
+        })
+        .layer(DefaultBodyLimit::max(limits.max_body_bytes))
+        .layer(axum::middleware::from_fn_with_state(
+            shared.clone(),
+            access::log,
+        ))
+        .layer(CatchPanicLayer::custom(|_| {
+            Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "程序内部错误；该请求没有产生决定",
+            )
+            .into_response()
+        }))
+        .layer(fixed(header::CACHE_CONTROL, "no-store"))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ))
+        .with_state(shared)
+}
+
+/// Takes connections until a signal, then lets those under way end.
+async fn accept(listener: TcpListener, app: Router, shared: &Arc<Shared>) -> Result<()> {
+    let failed = |e| Error::Failed(format!("signals cannot be listened to: {e}"));
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
+    let graceful = GracefulShutdown::new();
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT);
+    loop {
+        tokio::select! {
+            taken = listener.accept() => {
+                // A client that is gone again, or no more file handles: the next one may do.
+                let Ok((stream, _)) = taken else {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    continue;
+                };
+                let service = TowerToHyperService::new(app.clone());
+                let connection = builder
+                    .serve_connection(TokioIo::new(stream), service)
+                    .into_owned();
+                let watched = graceful.watch(connection);
+                tokio::spawn(async move {
+                    // What goes wrong on one connection is that client's to see.
+                    let _ = watched.await;
+                });
+            }
+            _ = hang_up.recv() => reload(shared.clone()),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    shared.draining.store(true, Ordering::Relaxed);
+    drop(listener);
+    eprintln!("draining");
+    if tokio::time::timeout(DRAIN, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        eprintln!("some requests did not end within {} s", DRAIN.as_secs());
+    }
+    Ok(())
+}
+
+/// A client has this long to send its header.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests under way have this long to end.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Loads tables and bundle beside those in force, checks them, and only then puts them in their place.
+fn reload(shared: Arc<Shared>) {
+    tokio::task::spawn_blocking(move || match load(&shared.options) {
+        Ok(triage) => {
+            eprintln!("reloaded: bundle {}", triage.bundle_ids());
+            shared.triage.store(Arc::new(triage));
+        }
+        Err(e) => eprintln!("not reloaded, the old ones stay in force: {e}"),
+    });
+}
+
+async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    if shared.draining.load(Ordering::Relaxed) {
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "正在停机")
+            .into_response();
+    }
+    "ready\n".into_response()
+}
+
+async fn bundle(State(shared): State<Arc<Shared>>) -> Response {
+    let triage = shared.triage.load();
+    axum::Json(serde_json::json!({
+        "bundle": triage.bundle_ids(),
+        "data_sha256": triage.tables.sha256,
+        "version": env!("CARGO_PKG_VERSION"),
+    }))
+    .into_response()
+}
+
+async fn taxonomy(State(shared): State<Arc<Shared>>) -> Response {
+    let triage = shared.triage.load();
+    let taxonomy = &triage.tables.taxonomy;
+    let pair = |code: &str, name: &str| serde_json::json!({ "code": code, "name": name });
+    let labels = |labels: Vec<&crate::taxonomy::Label>| -> Vec<serde_json::Value> {
+        labels.into_iter().map(|l| pair(&l.code, &l.name)).collect()
+    };
+    axum::Json(serde_json::json!({
+        "type": labels(taxonomy.types.iter().map(|t| &t.label).collect()),
+        "reason": labels(taxonomy.reasons.iter().map(|r| &r.label).collect()),
+        "urgency": labels(taxonomy.levels.iter().map(|l| &l.label).collect()),
+        "flags": taxonomy.flags.iter().map(|f| pair(&f.code, &f.name)).collect::<Vec<_>>(),
+        "channels": taxonomy.channels.iter().map(|c| pair(&c.code, &c.name)).collect::<Vec<_>>(),
+        "queues": taxonomy.queues.iter().map(|q| pair(&q.code, &q.name)).collect::<Vec<_>>(),
+    }))
+    .into_response()
+}
