@@ -200,3 +200,19 @@ pub struct Rejected {
 fn as_code<S: serde::Serializer>(code: &RejectCode, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str(code.code())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complainant_is_one_key_however_it_is_written() {
+        let key = ComplainantKey::of("kh-1380013");
+        assert!(key.is_some());
+        assert_eq!(key, ComplainantKey::of(" ＫＨ１３８ ００１３ "));
+        assert_ne!(key, ComplainantKey::of("kh-1380014"));
+        for nobody in ["", "  ", "无", "匿名", "0000", "null"] {
+            assert_eq!(ComplainantKey::of(nobody), None, "{nobody}");
+        }
+    }
+}

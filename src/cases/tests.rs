@@ -151,6 +151,58 @@ fn a_damaged_store_is_an_error_that_names_the_file() {
     );
 }
 
+#[test]
+fn a_burst_and_a_crowd_are_noticed_and_a_short_history_is_said() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = dir.path().join("store");
+    let mut few =
+        Tables::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("data")).expect("tables");
+    few.cases.partitions = 2;
+    let first = day_number(date(2026, 3, 2));
+    let mut alerts = String::new();
+    for night in 0..16 {
+        let n_people = if night == 15 { 16 } else { 2 };
+        let all: Vec<Telling> = (0..n_people)
+            .map(|k| {
+                let mut t = telling(
+                    0,
+                    first + night,
+                    k + 1,
+                    &format!("第{night}晚第{k}人：{STORY}"),
+                );
+                t.link = telling::key_of(format!("{night}-{k}").as_bytes());
+                if night == 15 {
+                    t.channel = "counter".to_owned();
+                    t.people = if k == 3 { 22 } else { 0 };
+                }
+                t
+            })
+            .collect();
+        let files = spool(dir.path(), &format!("n{night}"), &all, 2);
+        let found = finish(&files, &store, date_of(first + night), &few).expect("finishes");
+        alerts = String::from_utf8(found.alerts.clone()).expect("UTF-8");
+        if night < 7 {
+            assert!(
+                alerts.contains(&format!("历史仅{night}晚")),
+                "{night}: {alerts}"
+            );
+        } else if night < 15 {
+            assert_eq!(alerts, "", "{night}");
+        }
+        found.commit().expect("in place");
+    }
+    assert!(alerts.contains("2026-03-17,1,类型,BK01 "), "{alerts}");
+    assert!(
+        alerts.contains("C1 C2 C3 C4 C5 C6 C7 C8 C9 C10,当晚"),
+        "{alerts}"
+    );
+    assert!(
+        alerts.contains("接近20人") && alerts.contains("正文自述人数已达20人"),
+        "{alerts}"
+    );
+    assert!(alerts.contains("第二十九条"), "{alerts}");
+}
+
 fn any_telling() -> impl Strategy<Value = Telling> {
     let text = prop_oneof![
         Just(STORY.to_owned()),

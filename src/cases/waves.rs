@@ -12,7 +12,7 @@ use crate::case_settings::WaveSettings;
 pub const N_CLASSES: usize = 7;
 
 /// Share of the false alarms that single nights may give; chosen: a burst should be seen on its first night.
-const SINGLE_SHARE: f64 = 0.75;
+const SINGLE_SHARE: f64 = 0.9;
 /// People that a new cell is taken to have had, with the mean of its kind; chosen.
 const PRIOR_PEOPLE: f64 = 0.5;
 /// Nights of the overall weekday pattern mixed into a cell's own; chosen.
@@ -142,20 +142,19 @@ pub fn alarms(
 /// All cells of the past nights and of `night`, sorted, each with its people in each of the past nights.
 fn counts(history: &History, night: i32, past: &[Past]) -> (Vec<Cell>, Vec<Vec<f64>>) {
     let nights = past.iter().map(|p| p.night).chain([night]);
-    let mut cells: Vec<&Cell> = nights
-        .filter_map(|n| history.nights.get(&n))
-        .flat_map(|cells| cells.keys())
-        .collect();
-    cells.sort();
-    cells.dedup();
-    let places: FxHashMap<&Cell, usize> = cells.iter().enumerate().map(|(i, c)| (*c, i)).collect();
-    let mut counts = vec![vec![0.0; past.len()]; cells.len()];
-    for (k, p) in past.iter().enumerate() {
-        for (cell, people) in history.nights.get(&p.night).into_iter().flatten() {
-            counts[places[cell]][k] = f64::from(*people);
+    let mut places: FxHashMap<&Cell, Vec<f64>> = FxHashMap::default();
+    for (k, n) in nights.enumerate() {
+        for (cell, people) in history.nights.get(&n).into_iter().flatten() {
+            let own = places.entry(cell).or_insert_with(|| vec![0.0; past.len()]);
+            // Tonight's people are tested, not learnt from.
+            if let Some(place) = own.get_mut(k) {
+                *place = f64::from(*people);
+            }
         }
     }
-    (cells.into_iter().cloned().collect(), counts)
+    let mut sorted: Vec<(&Cell, Vec<f64>)> = places.into_iter().collect();
+    sorted.sort_by_key(|(cell, _)| *cell);
+    sorted.into_iter().map(|(c, n)| (c.clone(), n)).unzip()
 }
 
 /// How the classes of nights differ overall: 1 is the mean.
@@ -173,6 +172,11 @@ fn week(past: &[Past], all: Option<&[f64]>) -> [f64; N_CLASSES] {
     week
 }
 
+/// What a past night counts as at most.
+fn cap(mean: f64) -> f64 {
+    mean + CAP_DEVIATIONS * (mean + 0.05 * mean * mean).sqrt() + 3.0
+}
+
 /// The level of every cell, bursts of the past cut down.
 fn levels(
     cells: &[Cell],
@@ -185,21 +189,20 @@ fn levels(
     past.iter().for_each(|p| weights[p.class] += p.weight);
     let mut sums: Vec<[f64; N_CLASSES]> = Vec::with_capacity(cells.len());
     for people in counts {
-        let mut own = [0.0; N_CLASSES];
-        let mut level = f64::INFINITY;
-        for _ in 0..3 {
-            own = [0.0; N_CLASSES];
+        let sum = |caps: &[f64; N_CLASSES]| {
+            let mut own = [0.0; N_CLASSES];
             for (p, people) in past.iter().zip(people) {
-                let mean = level * week[p.class];
-                let cap = mean + CAP_DEVIATIONS * (mean + 0.05 * mean * mean).sqrt() + 3.0;
-                let counted = if level.is_finite() {
-                    people.min(cap)
-                } else {
-                    *people
-                };
-                own[p.class] += p.weight * counted;
+                own[p.class] += p.weight * people.min(caps[p.class]);
             }
-            level = own.iter().sum::<f64>() / nights;
+            own
+        };
+        let mut own = sum(&[f64::INFINITY; N_CLASSES]);
+        // No cap is below three.
+        if people.iter().any(|n| *n > 3.0) {
+            for _ in 0..2 {
+                let level = own.iter().sum::<f64>() / nights;
+                own = sum(&week.map(|w| cap(level * w)));
+            }
         }
         sums.push(own);
     }
@@ -228,10 +231,10 @@ fn levels(
 fn spreads(cells: &[Cell], counts: &[Vec<f64>], levels: &[Level], past: &[Past]) -> [f64; N_KINDS] {
     let (mut over, mut squares) = ([0.0; N_KINDS], [0.0; N_KINDS]);
     for ((cell, people), level) in cells.iter().zip(counts).zip(levels) {
+        let caps = level.means.map(cap);
         for (p, people) in past.iter().zip(people) {
             let mean = level.means[p.class];
-            let cap = mean + CAP_DEVIATIONS * (mean + 0.05 * mean * mean).sqrt() + 3.0;
-            let off = people.min(cap) - mean;
+            let off = people.min(caps[p.class]) - mean;
             over[cell.0 as usize] += p.weight * (off * off - mean);
             squares[cell.0 as usize] += p.weight * mean * mean;
         }

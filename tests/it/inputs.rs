@@ -222,3 +222,19 @@ fn utf16_from_excel_is_read() {
     assert_eq!(tried.ran.code, 0, "{}", tried.ran.stderr);
     assert_eq!(tried.counts(), (1, 1, 0));
 }
+
+#[test]
+fn complainant_and_institution_are_read_and_carried() {
+    let dir = dir();
+    let head = "编号,投诉内容,客户号,机构,网点,备注";
+    let text = format!("{head}\n1,信用卡年费不退,KH001,某行,城东支行,甲\n");
+    let input = write(dir.path(), "in.csv", text);
+    let out = dir.path().join("out");
+    let (input, out_arg) = (input.display().to_string(), out.display().to_string());
+    let ran = xiaobao(&["triage", &input, "--out", &out_arg]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let decisions = read(out.join("decisions.csv"));
+    let mut lines = decisions.lines();
+    assert!(lines.next().is_some_and(|l| l.ends_with(",客户号,机构,网点,备注")));
+    assert!(lines.next().is_some_and(|l| l.ends_with(",KH001,某行,城东支行,甲")));
+}
