@@ -35,9 +35,6 @@ impl Problem {
         self
     }
 
-    pub fn title(&self) -> &'static str {
-        self.title
-    }
 
     pub fn full(&self) -> String {
         match &self.detail {
