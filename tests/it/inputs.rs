@@ -235,6 +235,14 @@ fn complainant_and_institution_are_read_and_carried() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let decisions = read(out.join("decisions.csv"));
     let mut lines = decisions.lines();
-    assert!(lines.next().is_some_and(|l| l.ends_with(",客户号,机构,网点,备注")));
-    assert!(lines.next().is_some_and(|l| l.ends_with(",KH001,某行,城东支行,甲")));
+    assert!(
+        lines
+            .next()
+            .is_some_and(|l| l.ends_with(",客户号,机构,网点,备注"))
+    );
+    assert!(
+        lines
+            .next()
+            .is_some_and(|l| l.ends_with(",KH001,某行,城东支行,甲"))
+    );
 }
