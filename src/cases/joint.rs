@@ -25,11 +25,20 @@ pub struct Joint {
 
 type Place = (i32, u32, u64);
 
+/// The first ids are kept.
+fn keep(ids: &mut BTreeMap<Place, String>, place: Place, id: &str) {
+    ids.insert(place, id.to_owned());
+    if ids.len() > MOST_IDS {
+        ids.pop_last();
+    }
+}
+
 /// Counts over all people, one after the other.
 #[derive(Debug, Default)]
 pub struct JointCounting {
     counted: FxHashMap<(String, String), (u32, BTreeMap<Place, String>)>,
-    stated: BTreeMap<Place, Joint>,
+    /// By institution, type and whether in person: of one happening many write.
+    stated: FxHashMap<(String, String, bool), (u32, BTreeMap<Place, String>)>,
 }
 
 impl JointCounting {
@@ -45,25 +54,21 @@ impl JointCounting {
             let in_person = settings.in_person_channels.contains(&telling.channel);
             let place = (read, telling.input, telling.row);
             if is_asked && telling.people >= settings.near {
-                let joint = Joint {
-                    institution: telling.institution.clone(),
-                    type_: telling.type_.clone(),
-                    people: telling.people,
-                    is_stated: true,
+                let key = (
+                    telling.institution.clone(),
+                    telling.type_.clone(),
                     in_person,
-                    ids: vec![telling.id.clone()],
-                };
-                self.stated.insert(place, joint);
+                );
+                let (people, ids) = self.stated.entry(key).or_default();
+                *people = (*people).max(telling.people);
+                keep(ids, place, &telling.id);
             }
             let is_recent = (night - settings.days + 1..=night).contains(&day);
             if is_recent && in_person && !telling.institution.is_empty() {
                 let key = (telling.institution.clone(), telling.type_.clone());
                 let (people, ids) = self.counted.entry(key).or_default();
                 *people += u32::from(seen.insert((&telling.institution, &telling.type_)));
-                ids.insert(place, telling.id.clone());
-                if ids.len() > MOST_IDS {
-                    ids.pop_last();
-                }
+                keep(ids, place, &telling.id);
             }
         }
     }
@@ -84,7 +89,24 @@ impl JointCounting {
             })
             .collect();
         counted.sort_by(|a, b| (&a.institution, &a.type_).cmp(&(&b.institution, &b.type_)));
-        counted.extend(self.stated.into_values());
+        let mut stated: Vec<(Option<Place>, Joint)> = self
+            .stated
+            .into_iter()
+            .map(|((institution, type_, in_person), (people, ids))| {
+                let first = ids.keys().next().copied();
+                let joint = Joint {
+                    institution,
+                    type_,
+                    people,
+                    is_stated: true,
+                    in_person,
+                    ids: ids.into_values().collect(),
+                };
+                (first, joint)
+            })
+            .collect();
+        stated.sort_by_key(|(first, _)| *first);
+        counted.extend(stated.into_iter().map(|(_, joint)| joint));
         counted
     }
 }

@@ -35,7 +35,6 @@ impl Problem {
         self
     }
 
-
     pub fn full(&self) -> String {
         match &self.detail {
             Some(detail) => format!("{}：{detail}", self.title),

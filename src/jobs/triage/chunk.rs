@@ -49,9 +49,10 @@ impl Written {
         ];
         bytes.into_iter().for_each(Vec::clear);
         self.decisions.clear();
-        self.lists.values_mut().for_each(Row::clear);
-        self.sheets.values_mut().for_each(String::clear);
-        self.spool.values_mut().for_each(Vec::clear);
+        // Kept, each would grow to the most that any chunk ever put there.
+        self.lists.clear();
+        self.sheets.clear();
+        self.spool.clear();
         self.latest = None;
         self.counts = Summary::default();
     }
@@ -295,15 +296,12 @@ impl<'t> Desk<'t> {
             let (leaves, _) = leaves.as_chunks::<LEAF_BYTES>();
             leaves.iter().for_each(|l| tree.push(*l));
         }
-        for (partition, tellings) in chunk.spool.iter().filter(|(_, t)| !t.is_empty()) {
+        for (partition, tellings) in &chunk.spool {
             outputs.write(&spool_name(*partition), &none, tellings)?;
         }
         let queues = &self.triage.tables.taxonomy.queues;
         for (queue, rows) in &chunk.lists {
             let rows = rows.bytes();
-            if rows.is_empty() {
-                continue;
-            }
             let code = &queues[*queue].code;
             match self.lists {
                 Lists::Csv => {
@@ -316,7 +314,7 @@ impl<'t> Desk<'t> {
                 }
             }
         }
-        for (queue, sheets) in chunk.sheets.iter().filter(|(_, s)| !s.is_empty()) {
+        for (queue, sheets) in &chunk.sheets {
             let queue = &queues[*queue];
             let name = PathBuf::from(format!("replies/{}.md", queue.code));
             let head = || format!("# {} · 处理单\n", queue.name).into_bytes();

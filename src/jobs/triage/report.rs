@@ -195,9 +195,9 @@ pub(super) fn page(
         let found = taxonomy.reasons.iter().find(|r| r.label.code == code);
         found.map_or_else(|| code.to_owned(), |r| r.label.name.clone())
     };
-    let (alerts_header, mut alerts) = table(alerts);
-    let alerts_more = alerts.len().saturating_sub(ALERTS);
-    alerts.truncate(ALERTS);
+    let (alerts_header, alerts) = table(alerts, ALERTS);
+    let n_alerts = total.cases.as_ref().map_or(0, |c| c.alerts as usize);
+    let alerts_more = n_alerts.saturating_sub(ALERTS);
     let mut environment = Environment::new();
     let broken = |e: minijinja::Error| Error::Failed(format!("{FILE} cannot be written: {e}"));
     environment.add_template(FILE, PAGE).map_err(broken)?;
@@ -327,8 +327,8 @@ fn due(total: &Summary) -> Due {
     }
 }
 
-/// Header and rows of CSV bytes.
-fn table(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
+/// Header and the first rows of CSV bytes.
+fn table(bytes: &[u8], most: usize) -> (Vec<String>, Vec<Vec<String>>) {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .from_reader(bytes);
@@ -341,7 +341,7 @@ fn table(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
         )
     });
     let header = rows.next().unwrap_or_default();
-    (header, rows.collect())
+    (header, rows.take(most).collect())
 }
 
 /// This night, and those before it in the store whose folders are still there.
