@@ -1,5 +1,5 @@
 //! The page for a person: paste a complaint, see the decision and why.
-//! Law: works without scripts; what is shown is masked, but for the person's own words in the form.
+//! Law: works without scripts; only masked text is shown.
 
 use std::sync::Arc;
 
@@ -114,7 +114,7 @@ pub(super) async fn decided(
     State(shared): State<Arc<Shared>>,
     Form(form): Form<Input>,
 ) -> Response {
-    let again = form.clone();
+    let again = without_text(form.clone());
     let answer = in_pool(&shared, move |shared, triage| {
         let mut value = serde_json::json!({ "text": form.text });
         for (name, given) in [
@@ -127,7 +127,7 @@ pub(super) async fn decided(
         }
         let complaint = complaint_of(triage, &value, shared)?;
         let decision = explained(triage, shared, &complaint)?;
-        let mut view = view(shared, triage, form);
+        let mut view = view(shared, triage, without_text(form));
         show(&mut view, triage, decision);
         Ok(view)
     })
@@ -146,6 +146,12 @@ pub(super) async fn decided(
             response
         }
     }
+}
+
+/// What a person wrote is not sent back: it is not masked.
+fn without_text(mut form: Input) -> Input {
+    form.text.clear();
+    form
 }
 
 fn show(view: &mut View, triage: &Triage, d: Value) {

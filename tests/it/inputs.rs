@@ -66,7 +66,7 @@ fn an_empty_file_is_a_usage_error() {
 #[test]
 fn a_binary_file_is_refused() {
     let dir = dir();
-    let bytes: Vec<u8> = b"PK\x03\x04"
+    let bytes: Vec<u8> = b"\x7fELF"
         .iter()
         .copied()
         .chain((0..20_000u32).map(|i| ((i * 7919) >> 3) as u8))

@@ -13,5 +13,7 @@ mod public;
 mod redaction;
 mod repeats;
 mod run;
+#[cfg(feature = "serve")]
+mod serve;
 mod triage;
 mod waves;

@@ -84,7 +84,11 @@ fn a_signal_ends_a_run_cleanly_and_it_goes_on() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    std::thread::sleep(Duration::from_millis(600));
+    // Once it writes, it also listens to signals.
+    let part = Path::new(&out).join(".decisions.csv.part");
+    while !part.exists() && child.try_wait().expect("a child").is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let pid = child.id().to_string();
     let sent = std::process::Command::new("kill")
         .args(["-TERM", &pid])

@@ -467,9 +467,11 @@ impl Other<'_> {
 
 fn report(found: &Found) {
     let mut more = String::new();
-    for part in [&found.packed, &found.delimiter].into_iter().flatten() {
-        more.push_str(", ");
-        more.push_str(part);
+    if let Some(packed) = &found.packed {
+        more.push_str(&format!(", {packed}"));
+    }
+    if let Some(delimiter) = &found.delimiter {
+        more.push_str(&format!(", delimiter {delimiter}"));
     }
     if let Some(sheet) = &found.sheet {
         more.push_str(&format!(", sheet {sheet}"));
