@@ -25,8 +25,11 @@ pub struct Joint {
 
 type Place = (i32, u32, u64);
 
+/// The first ids, by place.
+type First = BTreeMap<Place, String>;
+
 /// The first ids are kept.
-fn keep(ids: &mut BTreeMap<Place, String>, place: Place, id: &str) {
+fn keep(ids: &mut First, place: Place, id: &str) {
     ids.insert(place, id.to_owned());
     if ids.len() > MOST_IDS {
         ids.pop_last();
@@ -36,9 +39,9 @@ fn keep(ids: &mut BTreeMap<Place, String>, place: Place, id: &str) {
 /// Counts over all people, one after the other.
 #[derive(Debug, Default)]
 pub struct JointCounting {
-    counted: FxHashMap<(String, String), (u32, BTreeMap<Place, String>)>,
+    counted: FxHashMap<(String, String), (u32, First)>,
     /// By institution, type and whether in person: of one happening many write.
-    stated: FxHashMap<(String, String, bool), (u32, BTreeMap<Place, String>)>,
+    stated: FxHashMap<(String, String, bool), (u32, First)>,
 }
 
 impl JointCounting {
