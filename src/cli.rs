@@ -211,7 +211,8 @@ struct TriageArgs {
     #[arg(long, value_name = "DATE", requires = "store")]
     night: Option<jiff::civil::Date>,
     /// Filter of tab-separated lines without header, as Hive's TRANSFORM hands them over: the columns that come in,
-    /// e.g. id,text,_,channel (`_` is not read); one line goes out for each line that comes in
+    /// e.g. id,text,_,channel (`_` is not read); one line goes out for each line that comes in, with the cells id, type,
+    /// reason, urgency, flags, band, queue, template, type_prob, due_now, handle_by, demands, masked_text, bundle, reject
     #[arg(long, value_name = "COLUMNS", conflicts_with = "out")]
     tsv: Option<String>,
     /// How the run says how far it is

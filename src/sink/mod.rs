@@ -12,7 +12,7 @@ pub use json::{Names, line_of, write_rejected, write_ticket};
 pub use outputs::{
     FileMark, Outputs, part_path, put_in_place, remove_parts, sync_dir, write_whole,
 };
-pub use table::{Cells, Layout, Row, line_names, list_header, reject_line};
+pub use table::{Cells, Layout, Row, list_header, reject_line};
 pub use workbook::{SHEET_ROWS, to_workbook};
 
 /// A byte order mark: Excel then reads UTF-8.

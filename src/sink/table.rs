@@ -129,12 +129,6 @@ const LINE: [Column; 14] = [
     Column::bundle,
 ];
 
-/// Names of the cells of such a line, `reject` last.
-pub fn line_names() -> Vec<&'static str> {
-    let own = LINE.iter().map(|c| COLUMNS[*c as usize].0);
-    own.chain(["reject"]).collect()
-}
-
 /// A record that was rejected: `\N` in every cell but the last.
 pub fn reject_line(code: &str, out: &mut Vec<u8>) {
     for _ in LINE {

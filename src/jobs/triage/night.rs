@@ -146,7 +146,14 @@ pub(super) fn to_folder(triage: &Triage, job: &Job<'_>, out: &Path) -> Result<Ou
             night.checkpoint.state.total.read
         );
     }
-    night.run(&mut inputs, resumed)
+    let result = night.run(&mut inputs, resumed);
+    if night.saved && !matches!(result, Ok(_) | Err(Error::Interrupted)) {
+        eprintln!(
+            "{}: what was decided is kept: put right what is named below, then go on with --resume",
+            out.display()
+        );
+    }
+    result
 }
 
 /// Parts that no checkpoint names are of no use to anybody.
