@@ -495,6 +495,8 @@ fn a_prior_moves_decisions(dir: &Path, encoder: &Path) {
     {
         for (key, value) in a {
             if key == "bundle" {
+                // A name of digits alone has a tab before it, for Excel.
+                let value = value.trim_start();
                 assert!(b[key].starts_with(&format!("{value}+prior.")));
             } else {
                 assert_eq!(value, &b[key], "{key}");
