@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::telling::{Head, Key, Telling};
 use crate::error::{Error, Result};
+use crate::sink::part_path;
 
 /// Begins every file of the store.
 const MAGIC: &[u8; 8] = b"XBCASE01";
@@ -89,10 +90,7 @@ pub fn partition_path(folder: &Path, p: usize) -> PathBuf {
 
 /// The name a file has until it is put in place.
 pub fn temporary(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".part");
-    path.with_file_name(name)
+    part_path(Path::new(""), path)
 }
 
 /// An error that says what to do about a damaged file.

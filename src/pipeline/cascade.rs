@@ -7,10 +7,12 @@ use std::sync::Arc;
 use super::{Triage, Workspace};
 use crate::bundle::EncoderBundle;
 use crate::clean::CleanText;
-use crate::complaint::Complaint;
+use crate::complaint::{Complaint, Rejected};
 use crate::cues::Findings;
 use crate::decide::{Band, Decider, Decision, ReviewGround};
 use crate::error::{Error, Result};
+use crate::sink::Names;
+use crate::source::Record;
 use crate::tables::Tables;
 use crate::ticket::Ticket;
 
@@ -99,8 +101,46 @@ impl Triage {
         }
     }
 
+    /// What the writers need beside a ticket.
+    pub fn names(&self) -> Names<'_> {
+        Names {
+            tables: &self.tables,
+            bundle_id: self.bundle.id(),
+            encoder_id: self.cascade.as_ref().map(|c| c.bundle.id()),
+        }
+    }
+
+    /// Decides records in order, with the cascade if there is one; `take` gets each ticket, or the reject as it came.
+    pub fn each<'r>(
+        &self,
+        records: &'r [Record],
+        work: &mut Workspace,
+        mut take: impl FnMut(std::result::Result<Ticket<'r>, &'r Rejected>) -> Result<()>,
+    ) -> Result<()> {
+        let complaints = records.iter().map(|r| r.as_ref().ok());
+        let mut together = self.together(complaints, work)?.into_iter();
+        for record in records {
+            let judged = together.next().flatten();
+            match (record, judged) {
+                (Err(rejected), _) => take(Err(rejected))?,
+                (Ok(_), Some(ticket)) => take(Ok(ticket))?,
+                (Ok(complaint), None) => take(Ok(self.decide(complaint, work)?))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// As `each`, for one complaint.
+    pub fn one<'c>(&self, complaint: &'c Complaint, work: &mut Workspace) -> Result<Ticket<'c>> {
+        let mut together = self.together([Some(complaint)].into_iter(), work)?;
+        match together.pop().flatten() {
+            Some(ticket) => Ok(ticket),
+            None => self.decide(complaint, work),
+        }
+    }
+
     /// The tickets of complaints that a cascade has to see together, in order; empty without a cascade.
-    pub fn together<'c>(
+    fn together<'c>(
         &self,
         complaints: impl Iterator<Item = Option<&'c Complaint>>,
         work: &mut Workspace,

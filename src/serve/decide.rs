@@ -279,28 +279,14 @@ fn with_ticket(
     take: impl FnOnce(&Ticket<'_>, Names<'_>) -> Result<()>,
 ) -> std::result::Result<(), Problem> {
     let mut work = Workspace::default();
-    let decided = triage
-        .together([Some(complaint)].into_iter(), &mut work)
-        .and_then(|mut t| match t.pop().flatten() {
-            Some(ticket) => Ok(ticket),
-            None => triage.decide(complaint, &mut work),
-        })
-        .and_then(|ticket| {
-            count(shared, triage, &ticket);
-            take(&ticket, names(triage))
-        });
+    let decided = triage.one(complaint, &mut work).and_then(|ticket| {
+        count(shared, triage, &ticket);
+        take(&ticket, triage.names())
+    });
     decided.map_err(|_| {
         let what = "程序内部错误；该请求没有产生决定";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what)
     })
-}
-
-fn names(triage: &Triage) -> Names<'_> {
-    Names {
-        tables: &triage.tables,
-        bundle_id: triage.bundle.id(),
-        encoder_id: triage.cascade().map(|c| c.bundle.id()),
-    }
 }
 
 fn count(shared: &Shared, triage: &Triage, ticket: &Ticket<'_>) {
@@ -392,26 +378,16 @@ fn lines(
     work: &mut Workspace,
 ) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    let mut together = triage
-        .together(records.iter().map(|r| r.as_ref().ok()), work)?
-        .into_iter();
-    for record in records {
-        let judged = together.next().flatten();
-        match record {
-            Ok(complaint) => {
-                let ticket = match judged {
-                    Some(ticket) => ticket,
-                    None => triage.decide(complaint, work)?,
-                };
-                count(shared, triage, &ticket);
-                write_ticket(&ticket, names(triage), &mut out)?;
-            }
-            Err(rejected) => {
-                let code = rejected.code.code();
-                shared.metrics.rejected.with_label_values(&[code]).inc();
-                write_rejected(rejected, &mut out)?;
-            }
+    triage.each(records, work, |decided| match decided {
+        Ok(ticket) => {
+            count(shared, triage, &ticket);
+            write_ticket(&ticket, triage.names(), &mut out)
         }
-    }
+        Err(rejected) => {
+            let code = rejected.code.code();
+            shared.metrics.rejected.with_label_values(&[code]).inc();
+            write_rejected(rejected, &mut out)
+        }
+    })?;
     Ok(out)
 }

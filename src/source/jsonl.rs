@@ -11,26 +11,11 @@ use crate::taxonomy::Taxonomy;
 
 impl Source {
     pub(super) fn json_step(&mut self, before: Position, taxonomy: &Taxonomy) -> Result<Step> {
-        let max_bytes = self.options.limits.max_record_bytes;
-        let bytes = self.window.bytes();
-        let line = memchr::memchr(b'\n', &bytes[..bytes.len().min(max_bytes + 1)]);
-        let n_bytes = match line {
-            Some(at) => at + 1,
-            None if bytes.len() > max_bytes => {
-                let file = self.file.clone();
-                let skipped = self.window.skip_line().map_err(|e| {
-                    crate::error::Error::io(
-                        std::path::Path::new(&*file),
-                        "cannot be read further",
-                        e,
-                    )
-                })?;
-                return Ok(Step::Record(Err(self.too_long(before, skipped))));
-            }
-            None if !self.window.ended() => return Ok(Step::Wait),
-            None if bytes.is_empty() => return Ok(Step::End),
-            None => bytes.len(),
+        let n_bytes = match self.line_ahead(&before)? {
+            Ok(n_bytes) => n_bytes,
+            Err(step) => return Ok(step),
         };
+        let bytes = self.window.bytes();
         let line = &bytes[..n_bytes];
         if line.iter().all(u8::is_ascii_whitespace) {
             self.window.consume(n_bytes);

@@ -5,7 +5,7 @@ use super::encoding::decode;
 use super::{Carried, Fields, Record, Role, Source, Step, reject};
 use crate::clock::parse_events;
 use crate::complaint::{Position, RejectCode};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::taxonomy::Taxonomy;
 
 /// A column of such lines; `None` is not read.
@@ -43,21 +43,11 @@ impl Source {
         before: Position,
         taxonomy: &Taxonomy,
     ) -> Result<Step> {
-        let max_bytes = self.options.limits.max_record_bytes;
-        let bytes = self.window.bytes();
-        let line = memchr::memchr(b'\n', &bytes[..bytes.len().min(max_bytes + 1)]);
-        let n_bytes = match line {
-            Some(at) => at + 1,
-            None if bytes.len() > max_bytes => {
-                let skipped = self.window.skip_line().map_err(|e| {
-                    Error::io(before.file.as_ref().as_ref(), "cannot be read further", e)
-                })?;
-                return Ok(Step::Record(Err(self.too_long(before, skipped))));
-            }
-            None if !self.window.ended() => return Ok(Step::Wait),
-            None if bytes.is_empty() => return Ok(Step::End),
-            None => bytes.len(),
+        let n_bytes = match self.line_ahead(&before)? {
+            Ok(n_bytes) => n_bytes,
+            Err(step) => return Ok(step),
         };
+        let bytes = self.window.bytes();
         let record = self.read_cells_of(columns, &bytes[..n_bytes], before, taxonomy);
         self.window.consume(n_bytes);
         Ok(Step::Record(record))

@@ -495,6 +495,26 @@ impl Source {
         }
     }
 
+    /// Length of the line at the front of the window, its end included; or what there is instead.
+    fn line_ahead(&mut self, before: &Position) -> Result<std::result::Result<usize, Step>> {
+        let max_bytes = self.options.limits.max_record_bytes;
+        let bytes = self.window.bytes();
+        let line = memchr::memchr(b'\n', &bytes[..bytes.len().min(max_bytes + 1)]);
+        Ok(match line {
+            Some(at) => Ok(at + 1),
+            None if bytes.len() > max_bytes => {
+                let skipped = self
+                    .window
+                    .skip_line()
+                    .map_err(|e| Error::io(Path::new(&*self.file), "cannot be read further", e))?;
+                Err(Step::Record(Err(self.too_long(before.clone(), skipped))))
+            }
+            None if !self.window.ended() => Err(Step::Wait),
+            None if bytes.is_empty() => Err(Step::End),
+            None => Ok(bytes.len()),
+        })
+    }
+
     fn too_long(&self, position: Position, n_bytes: u64) -> Rejected {
         reject(
             position,

@@ -19,7 +19,7 @@ pub(super) const FILE: &str = ".checkpoint.json";
 const FORMAT: u32 = 1;
 
 /// Folders of a run's files, below its own.
-pub(super) const FOLDERS: [&str; 5] = ["", "lists", "replies", "proof", "spool"];
+const FOLDERS: [&str; 5] = ["", "lists", "replies", "proof", "spool"];
 
 /// What must be the same for a run to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,9 +143,13 @@ impl Checkpoint {
     /// Forgets an interrupted run and all that it left.
     fn forget(out: &Path) -> Result<()> {
         Checkpoint::remove(out)?;
-        for sub in FOLDERS {
-            remove_parts(&out.join(sub))?;
-        }
-        Ok(())
+        clear_parts(out)
     }
+}
+
+/// Parts that no checkpoint names are of no use to anybody.
+pub(super) fn clear_parts(out: &Path) -> Result<()> {
+    FOLDERS
+        .iter()
+        .try_for_each(|sub| remove_parts(&out.join(sub)))
 }

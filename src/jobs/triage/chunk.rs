@@ -101,11 +101,7 @@ impl<'t> Desk<'t> {
     pub fn new(triage: &'t Triage, layout: Layout, format: Format, lists: Lists) -> Desk<'t> {
         Desk {
             triage,
-            names: Names {
-                tables: &triage.tables,
-                bundle_id: triage.bundle.id(),
-                encoder_id: triage.cascade().map(|c| c.bundle.id()),
-            },
+            names: triage.names(),
             layout,
             format,
             lists,
@@ -148,11 +144,7 @@ impl<'t> Desk<'t> {
         places: &[Option<usize>],
         work: &mut Workspace,
     ) -> Result<Vec<u8>> {
-        let judged = self.triage.together([Some(complaint)].into_iter(), work)?;
-        let ticket = match judged.into_iter().next().flatten() {
-            Some(ticket) => ticket,
-            None => self.triage.decide(complaint, work)?,
-        };
+        let ticket = self.triage.one(complaint, work)?;
         let mut cells = Cells::new();
         cells.read(&ticket, self.names);
         let mut row = self.decision_rows();
@@ -174,47 +166,40 @@ impl<'t> Desk<'t> {
         input: &InputPlace,
         work: &mut Workspace,
     ) -> Result<Written> {
-        let triage = self.triage;
         let mut out = self.blank();
-        let mut together = triage
-            .together(records.iter().map(|r| r.as_ref().ok()), work)?
-            .into_iter();
-        for record in records {
-            let judged = together.next().flatten();
-            let complaint = match record {
-                Ok(complaint) => complaint,
-                Err(rejected) => {
-                    let start = out.rejects.len();
-                    line_of(rejected, &mut out.rejects)?;
-                    out.reject_leaves.extend(leaf(&out.rejects[start..]));
-                    count_reject(&mut out.counts, rejected.code);
-                    continue;
-                }
-            };
-            let ticket = match judged {
-                Some(ticket) => ticket,
-                None => triage.decide(complaint, work)?,
-            };
-            count(&mut out.counts, &ticket, self.names);
-            let cells = &mut out.paper.cells;
-            cells.read(&ticket, self.names);
-            let row = match self.format {
-                Format::Csv | Format::Parquet => {
-                    cells.decision_row(&ticket, &self.layout, &input.cells, &mut out.decisions)?
-                }
-                Format::Jsonl => {
-                    let start = out.lines.len();
-                    write_ticket(&ticket, self.names, &mut out.lines)?;
-                    &out.lines[start..]
-                }
-            };
-            out.decision_leaves.extend(leaf(row));
-            self.list(&ticket, &mut out);
-            if self.spools {
-                self.spool(&ticket, input, &mut out);
+        self.triage.each(records, work, |decided| match decided {
+            Ok(ticket) => self.add(&ticket, input, &mut out),
+            Err(rejected) => {
+                let start = out.rejects.len();
+                line_of(rejected, &mut out.rejects)?;
+                out.reject_leaves.extend(leaf(&out.rejects[start..]));
+                count_reject(&mut out.counts, rejected.code);
+                Ok(())
             }
-        }
+        })?;
         Ok(out)
+    }
+
+    fn add(&self, ticket: &Ticket<'_>, input: &InputPlace, out: &mut Written) -> Result<()> {
+        count(&mut out.counts, ticket, self.names);
+        let cells = &mut out.paper.cells;
+        cells.read(ticket, self.names);
+        let row = match self.format {
+            Format::Csv | Format::Parquet => {
+                cells.decision_row(ticket, &self.layout, &input.cells, &mut out.decisions)?
+            }
+            Format::Jsonl => {
+                let start = out.lines.len();
+                write_ticket(ticket, self.names, &mut out.lines)?;
+                &out.lines[start..]
+            }
+        };
+        out.decision_leaves.extend(leaf(row));
+        self.list(ticket, out);
+        if self.spools {
+            self.spool(ticket, input, out);
+        }
+        Ok(())
     }
 
     /// The ticket's handling sheet, and its row in the list of its queue.

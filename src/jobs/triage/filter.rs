@@ -11,11 +11,7 @@ use crate::sink::{Cells, Names, reject_line, write_rejected, write_ticket};
 use crate::source::{Record, Source};
 
 pub(super) fn to_stdout(triage: &Triage, job: &Job<'_>) -> Result<Outcome> {
-    let names = Names {
-        tables: &triage.tables,
-        bundle_id: triage.bundle.id(),
-        encoder_id: triage.cascade().map(|c| c.bundle.id()),
-    };
+    let names = triage.names();
     let tabs = job.source.lines.is_some();
     let taxonomy = &triage.tables.taxonomy;
     let failed = |e| Error::io(Path::new("standard output"), "cannot be written", e);
@@ -63,33 +59,18 @@ fn lines(
 ) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut cells = Cells::new();
-    let mut together = triage
-        .together(records.iter().map(|r| r.as_ref().ok()), work)?
-        .into_iter();
-    for record in records {
-        let judged = together.next().flatten();
-        let complaint = match record {
-            Ok(complaint) => complaint,
-            Err(rejected) if tabs => {
-                reject_line(rejected.code.code(), &mut out);
-                continue;
+    triage.each(records, work, |decided| {
+        match decided {
+            Err(rejected) if tabs => reject_line(rejected.code.code(), &mut out),
+            Err(rejected) => write_rejected(rejected, &mut out)?,
+            Ok(ticket) if tabs => {
+                cells.read(&ticket, names);
+                cells.line(&mut out);
             }
-            Err(rejected) => {
-                write_rejected(rejected, &mut out)?;
-                continue;
-            }
-        };
-        let ticket = match judged {
-            Some(ticket) => ticket,
-            None => triage.decide(complaint, work)?,
-        };
-        if tabs {
-            cells.read(&ticket, names);
-            cells.line(&mut out);
-        } else {
-            write_ticket(&ticket, names, &mut out)?;
+            Ok(ticket) => write_ticket(&ticket, names, &mut out)?,
         }
-    }
+        Ok(())
+    })?;
     Ok(out)
 }
 

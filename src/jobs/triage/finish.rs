@@ -6,16 +6,14 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
-use super::checkpoint::{Checkpoint, FOLDERS, Stage};
+use super::checkpoint::{Checkpoint, Stage, clear_parts};
 use super::chunk::{DECISION_LEAVES, Desk, LIST_ROWS, REJECT_LEAVES, REJECTS, spool_name};
 use super::manifest::{self, Manifest, Rows};
 use super::summary::CaseCounts;
 use super::{Format, Job, Lists, Summary, report};
 use crate::cases;
 use crate::error::{Error, Result};
-use crate::sink::{
-    MARK, Outputs, SHEET_ROWS, part_path, put_in_place, remove_parts, to_parquet, to_workbook,
-};
+use crate::sink::{MARK, Outputs, SHEET_ROWS, part_path, put_in_place, to_parquet, to_workbook};
 
 const SUMMARY: &str = "summary.json";
 
@@ -27,17 +25,14 @@ pub(super) fn run(
     checkpoint: &mut Checkpoint,
     resumable: bool,
 ) -> Result<()> {
-    let cases = match &job.given.store {
-        Some(store) => {
-            if let Some(outputs) = &mut outputs {
-                outputs.sync()?;
-            }
-            Some(find_cases(desk, job, out, store, checkpoint)?)
-        }
-        None => None,
-    };
-    if let Some(mut outputs) = outputs {
+    if let Some(outputs) = &mut outputs {
         outputs.sync()?;
+    }
+    let store = job.given.store.as_deref();
+    let cases = store
+        .map(|store| find_cases(desk, job, out, store, checkpoint))
+        .transpose()?;
+    if let Some(mut outputs) = outputs {
         if desk.format == Format::Parquet {
             make_parquet(&mut outputs)?;
         }
@@ -56,17 +51,10 @@ pub(super) fn run(
         let alerts = cases.as_ref().map_or(Vec::new(), |c| {
             [cases::alerts_header(), c.alerts.clone()].concat()
         });
-        let store = job.given.store.as_deref();
         let page = report::page(total, desk.names.tables, &alerts, store)?;
         outputs.write(Path::new(report::FILE), &Vec::new, &page)?;
         let manifest = Manifest {
-            previous: job
-                .given
-                .store
-                .as_deref()
-                .map(manifest::last_of)
-                .transpose()?
-                .flatten(),
+            previous: store.map(manifest::last_of).transpose()?.flatten(),
             decisions: Rows::new(
                 desk.format.file(),
                 DECISION_LEAVES,
@@ -92,15 +80,13 @@ pub(super) fn run(
     if let Some(found) = cases {
         found.commit()?;
     }
-    if let Some(store) = &job.given.store {
+    if let Some(store) = store {
         manifest::append_to(store, out)?;
     }
     if job.given.force {
         remove_older(out, checkpoint)?;
     }
-    for sub in FOLDERS {
-        remove_parts(&out.join(sub))?;
-    }
+    clear_parts(out)?;
     // Empty by now, if it was there at all.
     let _ = std::fs::remove_dir(out.join("spool"));
     Checkpoint::remove(out)

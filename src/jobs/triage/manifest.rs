@@ -13,7 +13,7 @@ use super::{Job, Kept};
 use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::proof::Tree;
-use crate::sink::{FileMark, sync_dir};
+use crate::sink::{FileMark, write_whole};
 
 pub(crate) const FILE: &str = "manifest.json";
 
@@ -178,6 +178,5 @@ pub(super) fn append_to(store: &Path, out: &Path) -> Result<()> {
             .write_all(b"\n")
             .map_err(|e| Error::io(&path, "cannot be written", e))?;
     }
-    crate::sink::write_whole(&store.join(CHAIN), &lines)?;
-    sync_dir(store)
+    write_whole(&store.join(CHAIN), &lines)
 }

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::checkpoint::{Checkpoint, FOLDERS, RunKey, Stage};
+use super::checkpoint::{Checkpoint, RunKey, Stage, clear_parts};
 use super::chunk::{Desk, InputPlace, Written};
 use super::summary::{CascadeCounts, InputReport, tell};
 use super::watch::Watch;
 use super::{CHECKPOINT_ROWS, Job, Outcome, batch_records, finish};
 use crate::error::{Error, Result};
 use crate::pipeline::{Triage, Workspace};
-use crate::sink::{Layout, Outputs, remove_parts, sync_dir};
+use crate::sink::{Layout, Outputs, sync_dir};
 use crate::source::{Found, Mark, Record, Source};
 
 /// Longest time between two checkpoints.
@@ -115,8 +115,8 @@ pub(super) fn to_folder(triage: &Triage, job: &Job<'_>, out: &Path) -> Result<Ou
         }
         None => Checkpoint::new(run),
     };
-    if !options.dry_run {
-        clear_parts(out, resumed)?;
+    if !options.dry_run && !resumed {
+        clear_parts(out)?;
     }
     let outputs = match (options.dry_run, resumed) {
         (true, _) => None,
@@ -154,17 +154,6 @@ pub(super) fn to_folder(triage: &Triage, job: &Job<'_>, out: &Path) -> Result<Ou
         );
     }
     result
-}
-
-/// Parts that no checkpoint names are of no use to anybody.
-fn clear_parts(out: &Path, resumed: bool) -> Result<()> {
-    if resumed {
-        return Ok(());
-    }
-    for sub in FOLDERS {
-        remove_parts(&out.join(sub))?;
-    }
-    Ok(())
 }
 
 /// `--resume` after the end: what a scheduler that tries again wants to hear.
