@@ -1,17 +1,17 @@
 //! The command line: argv to the options of a job. No logic beyond that.
 
+#[cfg(feature = "serve")]
+mod serve;
+mod train;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::decide::Precision;
 use crate::error::{Error, Result};
-use crate::features::FeatureSpec;
-use crate::jobs::{self, EncoderStart, EncoderTraining, HeadColumn, Outcome};
-use crate::model::encoder::{EncoderFit, Freeze, NewEncoder, Pooling, WindowSpec};
-use crate::model::{FitOptions, RowStep};
+use crate::jobs::{self, HeadColumn, Outcome};
 use crate::source::{Encoding, Limits, SourceOptions, line_columns};
 
 /// 消保：把金融消费投诉变成有据可查的处理决定（类型、原因、紧急等级、队列、法定时限、处理单）。
@@ -40,7 +40,7 @@ enum Command {
     /// 分办：投诉文件进，决定、工单队列、处理单、拒收清单和汇总出
     Triage(TriageArgs),
     /// 训练：标注文件进，模型包出
-    Train(TrainArgs),
+    Train(train::TrainArgs),
     /// 评估：标注文件和模型包进，逐类指标出
     Evaluate(EvaluateArgs),
     /// 解释：一条投诉，为什么这样判
@@ -51,41 +51,11 @@ enum Command {
     Inspect(InspectArgs),
     /// 服务：同样的决定，经 HTTP 逐条或成批给出；附一页可以粘贴投诉的网页
     #[cfg(feature = "serve")]
-    Serve(ServeArgs),
+    Serve(serve::ServeArgs),
     /// 核验：一次运行的结果是否原样、每条输入是否都有着落
     Audit(AuditArgs),
     /// 重算：从当时的输入把一条决定再推一遍，逐字节比对
     Replay(ReplayArgs),
-}
-
-#[cfg(feature = "serve")]
-#[derive(Debug, Args)]
-struct ServeArgs {
-    /// Address and port; only this machine's own
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
-    listen: std::net::SocketAddr,
-    /// Longest body of one complaint
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
-    max_body_bytes: usize,
-    /// Longest text of one complaint
-    #[arg(long, value_name = "CHARS", default_value_t = 50_000)]
-    max_text_chars: usize,
-    /// Records of one batch
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    max_batch_rows: u64,
-    /// Requests decided at a time; more are refused with 503
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    max_concurrent: usize,
-    /// Time for one complaint, milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 10_000)]
-    timeout_ms: u64,
-    /// No line on stderr for each request
-    #[arg(long)]
-    quiet: bool,
-    #[command(flatten)]
-    place: PlaceArgs,
-    #[command(flatten)]
-    tier: TierArgs,
 }
 
 #[derive(Debug, Args)]
@@ -240,229 +210,6 @@ struct TierArgs {
 }
 
 #[derive(Debug, Args)]
-struct EncoderArgs {
-    /// Fine-tune the BERT encoder in this folder (config.json, model.safetensors, tokenizer.json or vocab.txt)
-    #[arg(long, value_name = "DIR", conflicts_with = "encoder_new")]
-    encoder: Option<PathBuf>,
-    /// Train an encoder from nothing, e.g. layers=2,hidden=128,heads=2,inner=512,positions=256,min-count=2
-    #[arg(long, value_name = "SHAPE")]
-    encoder_new: Option<NewEncoder>,
-    /// Lower layers that stay as they are, embeddings with them; `all` teaches the heads alone
-    #[arg(long, value_name = "N|all", default_value = "0")]
-    encoder_layers_frozen: Freeze,
-    #[arg(long, default_value_t = EncoderFit::default().epochs)]
-    encoder_epochs: usize,
-    /// Texts of a step
-    #[arg(long, default_value_t = EncoderFit::default().batch)]
-    encoder_batch: usize,
-    /// Of the encoder's layers; from nothing 0.001 suits
-    #[arg(long, default_value_t = EncoderFit::default().learning_rate)]
-    encoder_learning_rate: f64,
-    /// Of the heads
-    #[arg(long, default_value_t = EncoderFit::default().heads_learning_rate)]
-    encoder_heads_learning_rate: f64,
-    /// How a window's tokens become one vector
-    #[arg(long, value_enum, default_value_t)]
-    encoder_pooling: Pooling,
-    /// Tokens of a window; longer texts are cut into several
-    #[arg(long, value_name = "TOKENS", default_value_t = WindowSpec::default().tokens)]
-    encoder_window: usize,
-    /// Tokens that neighbouring windows share
-    #[arg(long, value_name = "TOKENS", default_value_t = WindowSpec::default().overlap)]
-    encoder_overlap: usize,
-    /// Windows of one text at most
-    #[arg(long, value_name = "N", default_value_t = WindowSpec::default().most)]
-    encoder_windows: usize,
-}
-
-impl EncoderArgs {
-    /// `fit`: what both tiers share, seed and smoothing.
-    fn training(self, fit: &FitOptions) -> Result<Option<EncoderTraining>> {
-        let start = match (self.encoder, self.encoder_new) {
-            (Some(dir), _) => EncoderStart::Folder(dir),
-            (None, Some(new)) => EncoderStart::New(new),
-            (None, None) => return Ok(None),
-        };
-        let wrong = |what: &str| Err(Error::Usage(what.to_owned()));
-        if self.encoder_epochs == 0 || self.encoder_batch == 0 {
-            return wrong("--encoder-epochs and --encoder-batch: at least 1");
-        }
-        let rates = [self.encoder_learning_rate, self.encoder_heads_learning_rate];
-        if rates.iter().any(|r| !(*r > 0.0 && *r < 1.0)) {
-            return wrong("--encoder-learning-rate and its like: between 0 and 1");
-        }
-        if self.encoder_layers_frozen != Freeze::Lower(0) && matches!(start, EncoderStart::New(_)) {
-            return wrong("--encoder-layers-frozen: a new encoder has nothing to keep");
-        }
-        Ok(Some(EncoderTraining {
-            start,
-            fit: EncoderFit {
-                seed: fit.seed,
-                epochs: self.encoder_epochs,
-                batch: self.encoder_batch,
-                learning_rate: self.encoder_learning_rate,
-                heads_learning_rate: self.encoder_heads_learning_rate,
-                frozen: self.encoder_layers_frozen,
-                smoothing: fit.smoothing,
-                ..EncoderFit::default()
-            },
-            pooling: self.encoder_pooling,
-            window: WindowSpec {
-                tokens: self.encoder_window,
-                overlap: self.encoder_overlap,
-                most: self.encoder_windows,
-            },
-        }))
-    }
-}
-
-#[derive(Debug, Args)]
-struct TrainArgs {
-    /// Labelled files, or folders of them
-    #[arg(required = true)]
-    inputs: Vec<PathBuf>,
-    /// Folder of the new bundle
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Replace an existing bundle
-    #[arg(long)]
-    force: bool,
-    /// Folder of tables (labels, masking, dictionary)
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
-    /// Label column to learn, COLUMN or COLUMN=HEAD; without it type, reason, urgency and flags
-    #[arg(long, value_name = "COLUMN[=HEAD]")]
-    head: Vec<HeadColumn>,
-    /// Share of rows held out for calibration, where the folder has no voices.toml
-    #[arg(long, default_value_t = 0.1)]
-    holdout: f64,
-    /// Precision asked of the automatic band
-    #[arg(long, default_value_t = Precision::default().auto)]
-    auto_precision: f32,
-    /// Precision asked of the first three suggestions
-    #[arg(long, default_value_t = Precision::default().suggest)]
-    suggest_precision: f32,
-    #[command(flatten)]
-    fit: FitArgs,
-    #[command(flatten, next_help_heading = "Encoder tier")]
-    encoder: EncoderArgs,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-#[derive(Debug, Args)]
-struct FitArgs {
-    #[arg(long, default_value_t = FitOptions::default().seed)]
-    seed: u64,
-    /// Networks trained from different seeds and folded into one
-    #[arg(long, default_value_t = FitOptions::default().members)]
-    members: usize,
-    #[arg(long, default_value_t = FitOptions::default().epochs)]
-    epochs: usize,
-    #[arg(long, default_value_t = FitOptions::default().batch)]
-    batch: usize,
-    /// Width of an embedding row, a multiple of 8
-    #[arg(long, default_value_t = FitOptions::default().dim)]
-    dim: usize,
-    /// Width of the hidden layer, 0 for none
-    #[arg(long, default_value_t = FitOptions::default().hidden)]
-    hidden: usize,
-    #[arg(long, default_value_t = FitOptions::default().learning_rate)]
-    learning_rate: f64,
-    /// How embedding rows learn; adam suits short texts of one sentence
-    #[arg(long, value_enum, default_value_t = FitOptions::default().rows)]
-    rows: RowStep,
-    /// Share of features left out at each visit
-    #[arg(long, default_value_t = FitOptions::default().dropout)]
-    dropout: f32,
-    /// Label smoothing
-    #[arg(long, default_value_t = FitOptions::default().smoothing)]
-    smoothing: f32,
-    /// Standard deviation of the first embedding rows
-    #[arg(long, default_value_t = FitOptions::default().spread)]
-    spread: f32,
-    /// Weight decay
-    #[arg(long, default_value_t = FitOptions::default().decay)]
-    decay: f64,
-    /// Longest word n-gram, 1 or 2
-    #[arg(long, default_value_t = FeatureSpec::default().word_ngram)]
-    word_ngram: u8,
-    /// Longest character n-gram, 0 to 4
-    #[arg(long, default_value_t = FeatureSpec::default().char_ngram)]
-    char_ngram: u8,
-    /// Leave the concepts of lexicon.toml out
-    #[arg(long)]
-    no_lexicon: bool,
-    /// Leave the signals of rules, demands, products and numbers out
-    #[arg(long)]
-    no_signals: bool,
-    /// Weigh rare features like frequent ones
-    #[arg(long)]
-    no_idf: bool,
-    /// A feature must stand in at least this many texts
-    #[arg(long, default_value_t = FeatureSpec::default().min_count)]
-    min_count: u32,
-    /// Features kept, the most frequent first
-    #[arg(long, default_value_t = FeatureSpec::default().max_features)]
-    max_features: usize,
-}
-
-impl FitArgs {
-    fn check(&self) -> Result<()> {
-        let wrong = |what: &str| Err(Error::Usage(what.to_owned()));
-        if self.dim == 0 || !self.dim.is_multiple_of(8) || self.dim > 1024 {
-            return wrong("--dim: a multiple of 8 up to 1024");
-        }
-        if !self.hidden.is_multiple_of(8) || self.hidden > 4096 {
-            return wrong("--hidden: a multiple of 8 up to 4096, or 0");
-        }
-        if self.members == 0 || self.members > 16 {
-            return wrong("--members: 1 to 16");
-        }
-        if self.batch == 0 || self.epochs == 0 {
-            return wrong("--batch and --epochs: at least 1");
-        }
-        if !(0.0..1.0).contains(&self.dropout) || !(0.0..1.0).contains(&self.smoothing) {
-            return wrong("--dropout and --smoothing: in 0..1");
-        }
-        if !(1..=2).contains(&self.word_ngram) || self.char_ngram > 4 {
-            return wrong("--word-ngram: 1 or 2; --char-ngram: 0 to 4");
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate < 1.0) {
-            return wrong("--learning-rate: between 0 and 1");
-        }
-        Ok(())
-    }
-
-    fn options(&self) -> (FeatureSpec, FitOptions) {
-        let features = FeatureSpec {
-            word_ngram: self.word_ngram,
-            char_ngram: self.char_ngram,
-            lexicon: !self.no_lexicon,
-            signals: !self.no_signals,
-            idf: !self.no_idf,
-            min_count: self.min_count,
-            max_features: self.max_features,
-        };
-        let fit = FitOptions {
-            seed: self.seed,
-            members: self.members,
-            epochs: self.epochs,
-            batch: self.batch,
-            dim: self.dim,
-            hidden: self.hidden,
-            learning_rate: self.learning_rate,
-            rows: self.rows,
-            dropout: self.dropout,
-            smoothing: self.smoothing,
-            spread: self.spread,
-            decay: self.decay,
-        };
-        (features, fit)
-    }
-}
-
-#[derive(Debug, Args)]
 struct EvaluateArgs {
     /// Labelled files, or folders of them
     #[arg(required = true)]
@@ -575,26 +322,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
                 quiet: a.quiet,
             })
         }
-        Command::Train(a) => {
-            a.fit.check()?;
-            let (features, fit) = a.fit.options();
-            jobs::train::run(&jobs::train::TrainOptions {
-                inputs: a.inputs,
-                out: a.out,
-                force: a.force,
-                data: a.data,
-                source: a.source.options(),
-                heads: a.head,
-                features,
-                encoder: a.encoder.training(&fit)?,
-                fit,
-                precision: Precision {
-                    auto: a.auto_precision,
-                    suggest: a.suggest_precision,
-                },
-                holdout: a.holdout,
-            })
-        }
+        Command::Train(a) => jobs::train::run(&a.options()?),
         Command::Evaluate(a) => jobs::evaluate::run(&jobs::evaluate::EvaluateOptions {
             inputs: a.inputs,
             model: a.place.model,
@@ -633,20 +361,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
             deny_warnings: a.deny_warnings,
         }),
         #[cfg(feature = "serve")]
-        Command::Serve(a) => crate::serve::run(crate::serve::ServeOptions {
-            listen: a.listen,
-            data: a.place.data,
-            model: a.place.model,
-            cascade: a.tier.cascade,
-            prior: a.tier.prior,
-            max_body_bytes: a.max_body_bytes.max(1024),
-            max_text_chars: a.max_text_chars,
-            max_batch_rows: a.max_batch_rows,
-            max_concurrent: a.max_concurrent.clamp(1, 4096),
-            timeout: std::time::Duration::from_millis(a.timeout_ms.max(1)),
-            access_log: !a.quiet,
-        })
-        .map(|()| Outcome::Done),
+        Command::Serve(a) => crate::serve::run(a.options()).map(|()| Outcome::Done),
         Command::Audit(a) => jobs::audit::run(&jobs::audit::AuditOptions {
             dir: a.dir,
             store: a.store,
