@@ -107,6 +107,9 @@ pub(super) struct TrainArgs {
     /// Label column to learn, COLUMN or COLUMN=HEAD; without it type, reason, urgency and flags
     #[arg(long, value_name = "COLUMN[=HEAD]")]
     head: Vec<HeadColumn>,
+    /// Begin with the weights of a bundle, whatever its labels; its features and widths are taken over
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["encoder", "encoder_new"])]
+    init: Option<PathBuf>,
     /// Share of rows held out for calibration, where the folder has no voices.toml
     #[arg(long, default_value_t = 0.1)]
     holdout: f64,
@@ -125,7 +128,7 @@ pub(super) struct TrainArgs {
 }
 
 #[derive(Debug, Args)]
-struct FitArgs {
+pub(super) struct FitArgs {
     #[arg(long, default_value_t = FitOptions::default().seed)]
     seed: u64,
     /// Networks trained from different seeds and folded into one
@@ -182,7 +185,7 @@ struct FitArgs {
 }
 
 impl FitArgs {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let wrong = |what: &str| Err(Error::Usage(what.to_owned()));
         if self.dim == 0 || !self.dim.is_multiple_of(8) || self.dim > 1024 {
             return wrong("--dim: a multiple of 8 up to 1024");
@@ -208,7 +211,7 @@ impl FitArgs {
         Ok(())
     }
 
-    fn options(&self) -> (FeatureSpec, FitOptions) {
+    pub(super) fn options(&self) -> (FeatureSpec, FitOptions) {
         let features = FeatureSpec {
             word_ngram: self.word_ngram,
             char_ngram: self.char_ngram,
@@ -254,6 +257,7 @@ impl TrainArgs {
                 auto: self.auto_precision,
                 suggest: self.suggest_precision,
             },
+            init: self.init,
             holdout: self.holdout,
         })
     }

@@ -15,6 +15,7 @@ use crate::segment::Segments;
 const UNKNOWN: &str = "[UNK]";
 
 /// Feature keys and their ids, in an open-addressing table of at most two thirds load.
+#[derive(Clone)]
 pub struct Vocabulary {
     spec: FeatureSpec,
     lexicon: Lexicon,
@@ -27,6 +28,7 @@ pub struct Vocabulary {
 }
 
 /// An open-addressing table of keys.
+#[derive(Clone)]
 struct Slots {
     slots: Vec<Slot>,
     /// How far a hash is shifted to be a place.

@@ -14,6 +14,8 @@ mod calibrate;
 mod corpus;
 mod given;
 mod labelled;
+mod learn;
+mod prepared;
 mod train_encoder;
 mod voices;
 

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use super::calibrate::{HeldOut, Judged};
-use super::train::{Prepared, TrainOptions, tell};
+use super::prepared::Prepared;
+use super::train::{TrainOptions, tell};
 use super::{Outcome, Split, progress};
 use crate::bundle::{ENCODER_FORMAT_VERSION, EncoderBundle, EncoderManifest, cpu_class};
 use crate::error::{Error, Result};

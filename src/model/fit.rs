@@ -81,11 +81,14 @@ impl Default for FitOptions {
 pub type Progress<'a> = &'a mut (dyn FnMut(usize, usize, f64) + Send);
 
 /// Trains a network over `n_features` rows; the result is rounded to what a bundle stores.
+///
+/// `init`: weights to begin with, over the same features and of the same widths; its labels may be others.
 pub fn fit(
     n_features: usize,
     heads: &[HeadSpec],
     examples: &[Example],
     options: &FitOptions,
+    init: Option<&Network>,
     progress: Progress<'_>,
 ) -> Result<Network> {
     let spec = NetworkSpec {
@@ -111,7 +114,11 @@ pub fn fit(
                 }
             };
             let seed = seed.child(member as u64);
-            fit_member(spec.clone(), examples, options, &seed, &tell)
+            let mut weights = Weights::random(spec.clone(), &seed, options.spread);
+            if let Some(init) = init {
+                weights.begin_with(init, member);
+            }
+            fit_member(weights, examples, options, &seed, &tell)
         })
         .collect::<Result<Vec<_>>>()?;
     // What is stored is what is measured from here on.
@@ -119,13 +126,12 @@ pub fn fit(
 }
 
 fn fit_member(
-    spec: NetworkSpec,
+    mut network: Weights,
     examples: &[Example],
     options: &FitOptions,
     seed: &Seed,
     tell: &dyn Fn(f64),
 ) -> Result<Weights> {
-    let mut network = Weights::random(spec, seed, options.spread);
     let mut trainer = Trainer::new(&network, options.rows)?;
     let steps_an_epoch = examples.len().div_ceil(options.batch).max(1);
     let n_steps = steps_an_epoch * options.epochs;

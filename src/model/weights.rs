@@ -1,6 +1,6 @@
 //! The weights while they are trained, all in single precision; `Network` is what becomes of them.
 
-use crate::model::{NetworkSpec, Seed};
+use crate::model::{HeadSpec, Network, NetworkSpec, Seed, offsets};
 
 /// Shape and weights in training. All matrices are row-major.
 pub(super) struct Weights {
@@ -32,6 +32,44 @@ impl Weights {
             w2: draw(3, inner * out, (1.0 / inner as f32).sqrt()),
             b2: vec![0.0; out],
             spec,
+        }
+    }
+
+    /// Puts the weights of block `member` of `init` in place of the drawn ones; both are of the same features and widths.
+    ///
+    /// A label that `init` has under the same head keeps its weights; any other begins with none, for what it would draw
+    /// is noise beside rows that already mean something.
+    pub fn begin_with(&mut self, init: &Network, member: usize) {
+        let (dim, hidden, inner) = (self.spec.dim, self.spec.hidden, self.spec.inner());
+        let known = init.spec.n_features.min(self.spec.n_features);
+        for id in 0..known {
+            let (codes, scale) = init.table.row(id as u32);
+            let own = &codes[member * dim..][..dim];
+            let row = &mut self.table[id * dim..][..dim];
+            for (to, from) in row.iter_mut().zip(own) {
+                *to = scale * f32::from(*from);
+            }
+        }
+        self.w1
+            .copy_from_slice(&init.w1[member * dim * hidden..][..dim * hidden]);
+        self.b1
+            .copy_from_slice(&init.b1[member * hidden..][..hidden]);
+        let (out, theirs) = (self.spec.n_outputs(), init.spec.n_outputs());
+        self.w2.fill(0.0);
+        self.b2.fill(0.0);
+        // The blocks' outputs are summed with equal shares (`fold`): one block alone says as many times as much.
+        let blocks = init.spec.blocks;
+        let n_rows = init.spec.dim;
+        for (own, their) in same_labels(&self.spec.heads, &init.spec.heads) {
+            self.b2[own] = init.b2[their];
+            for i in 0..inner {
+                let row = if i < dim {
+                    member * dim + i
+                } else {
+                    n_rows + member * hidden + (i - dim)
+                };
+                self.w2[i * out + own] = init.w2[row * theirs + their] * blocks as f32;
+            }
         }
     }
 
@@ -83,4 +121,21 @@ impl Weights {
         }
         folded
     }
+}
+
+/// Outputs of the labels that both have under heads of one name and kind.
+fn same_labels(own: &[HeadSpec], their: &[HeadSpec]) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    for (head, first) in own.iter().zip(offsets(own)) {
+        let like = their.iter().zip(offsets(their));
+        for (other, other_first) in like.filter(|(o, _)| o.name == head.name && o.kind == head.kind)
+        {
+            for (i, label) in head.labels.iter().enumerate() {
+                if let Some(j) = other.labels.iter().position(|l| l == label) {
+                    pairs.push((first + i, other_first + j));
+                }
+            }
+        }
+    }
+    pairs
 }
