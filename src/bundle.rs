@@ -204,6 +204,17 @@ impl Bundle {
         })
     }
 
+    /// The same model with other limits: another bundle, with an id of its own.
+    pub fn with_calibration(&self, calibration: Calibration) -> Result<(Bundle, Files)> {
+        Bundle::new(
+            self.manifest.clone(),
+            self.network.clone(),
+            self.vocabulary.clone(),
+            self.dictionary.clone(),
+            calibration,
+        )
+    }
+
     /// Judges as for a site with another class mix; the id then names the prior too.
     pub fn set_prior(&mut self, prior: &Prior) -> Result<()> {
         let heads = &self.manifest.network.heads;

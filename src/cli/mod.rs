@@ -1,5 +1,6 @@
 //! The command line: argv to the options of a job. No logic beyond that.
 
+mod desk;
 #[cfg(feature = "serve")]
 mod serve;
 mod train;
@@ -41,8 +42,16 @@ enum Command {
     Triage(TriageArgs),
     /// 训练：标注文件进，模型包出
     Train(train::TrainArgs),
+    /// 标注核查：找出可能标错的标签，列成可在 Excel 里逐条判断的清单
+    LabelAudit(desk::LabelAuditArgs),
     /// 评估：标注文件和模型包进，逐类指标出
     Evaluate(EvaluateArgs),
+    /// 比较：新旧两个模型包在同一批数据上哪里变好、哪里变差，队列和时限会怎样变
+    Compare(desk::CompareArgs),
+    /// 上线：守卫条件都成立才用新包替换在用的包；记录谁、何时、为何和当时的数字，可撤销
+    Promote(desk::PromoteArgs),
+    /// 门槛：多高的把握才自动办，能自动多少；为准确率、人手或紧急召回的承诺设门槛
+    Thresholds(desk::ThresholdsArgs),
     /// 解释：一条投诉，为什么这样判
     Explain(ExplainArgs),
     /// 检查：全部配置表、规则、模板与模型包
@@ -323,6 +332,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
             })
         }
         Command::Train(a) => jobs::train::run(&a.options()?),
+        Command::LabelAudit(a) => jobs::label_audit::run(&a.options()?),
         Command::Evaluate(a) => jobs::evaluate::run(&jobs::evaluate::EvaluateOptions {
             inputs: a.inputs,
             model: a.place.model,
@@ -335,6 +345,9 @@ pub fn run(cli: Cli) -> Result<Outcome> {
             json: a.json,
             bad_cases: a.bad_cases,
         }),
+        Command::Compare(a) => jobs::compare::run(&a.options()),
+        Command::Promote(a) => a.run(),
+        Command::Thresholds(a) => jobs::thresholds::run(&a.options()?),
         Command::Explain(a) => {
             let text = if a.text == "-" {
                 std::io::read_to_string(std::io::Read::take(std::io::stdin(), 1 << 20))

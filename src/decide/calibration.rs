@@ -50,6 +50,12 @@ impl HeadCalibration {
         (best, probs[best])
     }
 
+    /// Calibrated probability of each label of a many-label head.
+    pub fn label_probs(&self, logits: &[f32]) -> Vec<f32> {
+        let prob = |z: &f32| sigmoid(z / self.temperature);
+        logits.iter().map(prob).collect()
+    }
+
     /// Labels of a many-label head whose calibrated probability reaches their limit.
     pub fn passing(&self, logits: &[f32]) -> Vec<usize> {
         (0..logits.len())
@@ -77,6 +83,9 @@ pub struct Caution {
     /// Share of the lower rows that reached it all the same, and their number.
     pub raised: f32,
     pub n_lower: usize,
+    /// With this confidence the share `asked` is reached on complaints like these, 0..1; `None`: on these alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
 }
 
 /// One calibration row for `Caution::fit`.
@@ -93,13 +102,6 @@ pub struct Doubt {
 impl Caution {
     /// The highest probability at which enough of the high rows reach the level; nothing is raised below 0.01.
     pub fn fit(level: &str, asked: f32, rows: &[Doubt]) -> Caution {
-        let n = rows.iter().filter(|r| r.is_high).count();
-        let n_lower = rows.len() - n;
-        let share = |high: bool, prob: f32| {
-            let own = rows.iter().filter(|r| r.is_high == high);
-            let of = if high { n } else { n_lower };
-            own.filter(|r| r.reached || r.prob >= prob).count() as f32 / of.max(1) as f32
-        };
         let mut limits: Vec<f32> = rows
             .iter()
             .filter(|r| r.is_high && !r.reached)
@@ -107,18 +109,41 @@ impl Caution {
             .collect();
         limits.push(1.1);
         limits.sort_by(|a, b| b.total_cmp(a));
-        let reaches = |prob: &f32| share(true, *prob) >= asked;
+        let reaches = |prob: &f32| reached_share(rows, true, *prob) >= asked;
         let prob = limits.iter().copied().find(reaches).unwrap_or(0.01);
+        Caution::at(level, asked, prob, rows)
+    }
+
+    /// The highest probability that leaves at most `may_miss` of the high rows below the level.
+    pub fn leaving(level: &str, asked: f32, may_miss: usize, rows: &[Doubt]) -> Caution {
+        let high = rows.iter().filter(|r| r.is_high);
+        let mut doubtful: Vec<f32> = high.filter(|r| !r.reached).map(|r| r.prob).collect();
+        doubtful.sort_by(f32::total_cmp);
+        // Rows at the limit are raised: it stands at the first one that may not be missed.
+        let prob = doubtful.get(may_miss).copied().unwrap_or(1.1);
+        Caution::at(level, asked, prob, rows)
+    }
+
+    fn at(level: &str, asked: f32, prob: f32, rows: &[Doubt]) -> Caution {
+        let n = rows.iter().filter(|r| r.is_high).count();
         Caution {
             level: level.to_owned(),
             prob,
             asked,
-            recall: share(true, prob),
+            recall: reached_share(rows, true, prob),
             n,
-            raised: share(false, prob),
-            n_lower,
+            raised: reached_share(rows, false, prob),
+            n_lower: rows.len() - n,
+            confidence: None,
         }
     }
+}
+
+/// Share of the high or of the lower rows that reach the level when it is given in doubt from `prob` on.
+fn reached_share(rows: &[Doubt], high: bool, prob: f32) -> f32 {
+    let own = rows.iter().filter(|r| r.is_high == high);
+    let n = own.clone().count();
+    own.filter(|r| r.reached || r.prob >= prob).count() as f32 / n.max(1) as f32
 }
 
 /// What stands between logits and decisions.
@@ -201,12 +226,12 @@ fn none_pass(asked: f32, n: usize) -> Threshold {
 
 /// Nothing is decided automatically that would be wrong more often than once in five, however good the rest of the
 /// band is: else the easy rows pay for the hard ones. Chosen, not measured.
-const LEAST_AUTO_PROB: f32 = 0.8;
+pub const LEAST_AUTO_PROB: f32 = 0.8;
 
 /// The lowest limit, not below `least`, at which the rows that pass are right often enough.
 ///
 /// A limit counts only where at least 20 rows pass: fewer prove nothing.
-fn fit_threshold(mut rows: Vec<(f32, bool)>, asked: f32, least: f32) -> Threshold {
+pub fn fit_threshold(mut rows: Vec<(f32, bool)>, asked: f32, least: f32) -> Threshold {
     let n = rows.len();
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut best = none_pass(asked, n);

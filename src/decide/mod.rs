@@ -5,7 +5,8 @@ mod calibration;
 mod prior;
 
 pub use calibration::{
-    Calibration, Caution, Doubt, HeadCalibration, LabelledLogits, Precision, Threshold, fit_head,
+    Calibration, Caution, Doubt, HeadCalibration, LEAST_AUTO_PROB, LabelledLogits, Precision,
+    Threshold, fit_head, fit_threshold,
 };
 pub use prior::{LabelCounts, Prior};
 

@@ -1,7 +1,7 @@
 //! The exact vocabulary: which features a model knows, as a `tokenizer.json` that the `tokenizers` crate loads.
 //! Law: ids are ordered by number of texts (most first), then by name, so the same texts give the same ids.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::{Tokenizer, pre_tokenizers::whitespace::WhitespaceSplit};
 
@@ -239,6 +239,22 @@ impl Vocabulary {
             slots,
             frequencies: std::array::from_fn(|n| frequency(n as u16)),
         }
+    }
+
+    /// This vocabulary, its ids unchanged, and behind it what `more` has besides.
+    ///
+    /// `n_texts`, `n_more`: texts behind either. What only `more` knows stood in none of the others, and is as rare.
+    pub fn extended(&self, more: &Vocabulary, n_texts: usize, n_more: usize) -> Vocabulary {
+        let known: FxHashSet<&str> = self.names.iter().map(String::as_str).collect();
+        let (mut names, mut idf) = (self.names.clone(), self.idf.clone());
+        let rarer = ((n_texts + n_more + 1) as f64 / (n_more + 1) as f64).ln() as f32;
+        for (name, own) in more.names.iter().zip(&more.idf) {
+            if !known.contains(name.as_str()) {
+                names.push(name.clone());
+                idf.push(if self.spec.idf { own + rarer } else { 1.0 });
+            }
+        }
+        Vocabulary::from_names(self.spec, self.lexicon.clone(), names, idf)
     }
 
     /// Number of rows an embedding table needs, the unknown row 0 included.

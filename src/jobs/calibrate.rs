@@ -92,6 +92,22 @@ impl HeldOut<'_> {
         logits: &[&[f32]],
         tables: &Tables,
     ) -> Vec<Caution> {
+        let asking = self.doubts(k, fitted, logits, tables);
+        let fits = asking.iter().map(|(level, doubts)| {
+            let row = &tables.taxonomy.levels[*level];
+            Caution::fit(&row.label.code, row.min_recall.unwrap_or(0.0), doubts)
+        });
+        fits.collect()
+    }
+
+    /// By level that asks for a recall: each held-out row's doubt about it; nothing where no row has a level.
+    pub fn doubts(
+        &self,
+        k: usize,
+        fitted: &HeadCalibration,
+        logits: &[&[f32]],
+        tables: &Tables,
+    ) -> Vec<(usize, Vec<Doubt>)> {
         let judged: Vec<(usize, Vec<f32>, usize)> = self
             .indices
             .par_iter()
@@ -104,27 +120,29 @@ impl HeldOut<'_> {
                 _ => None,
             })
             .collect();
-        let mut cautions = Vec::new();
-        for (level, row) in tables.taxonomy.levels.iter().enumerate() {
-            let Some(asked) = row.min_recall.filter(|_| !judged.is_empty()) else {
-                continue;
-            };
-            let doubts: Vec<Doubt> = judged
-                .iter()
-                .map(|(gold, probs, by_rule)| {
-                    // The most probable level is this one or a higher one; ties go to the higher.
-                    let top = |p: &[f32]| p.iter().copied().fold(f32::MIN, f32::max);
-                    let by_model = top(&probs[..=level]) >= top(&probs[level + 1..]);
-                    Doubt {
-                        prob: probs[..=level].iter().sum(),
-                        is_high: *gold <= level,
-                        reached: by_model || *by_rule <= level,
-                    }
-                })
-                .collect();
-            cautions.push(Caution::fit(&row.label.code, asked, &doubts));
+        if judged.is_empty() {
+            return Vec::new();
         }
-        cautions
+        let asking = tables.taxonomy.levels.iter().enumerate();
+        asking
+            .filter(|(_, row)| row.min_recall.is_some())
+            .map(|(level, _)| {
+                let doubts = judged
+                    .iter()
+                    .map(|(gold, probs, by_rule)| {
+                        // The most probable level is this one or a higher one; ties go to the higher.
+                        let top = |p: &[f32]| p.iter().copied().fold(f32::MIN, f32::max);
+                        let by_model = top(&probs[..=level]) >= top(&probs[level + 1..]);
+                        Doubt {
+                            prob: probs[..=level].iter().sum(),
+                            is_high: *gold <= level,
+                            reached: by_model || *by_rule <= level,
+                        }
+                    })
+                    .collect();
+                (level, doubts)
+            })
+            .collect()
     }
 }
 

@@ -101,7 +101,11 @@ struct BandFigures {
 
 pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
     let tables = Arc::new(Tables::load(&options.data)?);
-    let models = Models::load(options)?;
+    let models = Models::load(
+        &options.model,
+        options.cascade.as_deref(),
+        options.prior.as_deref(),
+    )?;
     let heads = models.heads();
     let columns = if options.heads.is_empty() && heads.iter().all(|h| h.name != head::TYPE) {
         heads

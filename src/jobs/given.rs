@@ -1,13 +1,14 @@
 //! Labelled rows in, the answers of a fast model, an encoder or both out: what `evaluate` scores.
 //! Law: by the same clean, features and decide as triage.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::evaluate::EvaluateOptions;
 use crate::bundle::{Bundle, EncoderBundle, is_encoder};
 use crate::clean::CleanText;
+use crate::clock::Moment;
 use crate::complaint::Complaint;
 use crate::cues::Scratch;
 use crate::decide::{Band, Calibration, Decision, Prior};
@@ -26,10 +27,25 @@ pub(super) struct Given {
     pub band: Option<Band>,
     pub genre: String,
     pub masked: String,
+    /// Where it would go, by the fast model of a bundle that triages.
+    pub floor: Option<Floor>,
     /// The fast model's answers, where the encoder's stand in `heads`.
     pub alone: Option<Vec<GivenHead>>,
 }
 
+/// What a decision means for those who handle it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Floor {
+    /// Index into `Taxonomy::queues`.
+    pub queue: usize,
+    /// Index into `Taxonomy::levels`.
+    pub level: usize,
+    pub band: Band,
+    /// By when it should be handled; `None` without a day of receipt.
+    pub handle_by: Option<Moment>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum GivenHead {
     One(usize, f32),
     Any(Vec<usize>),
@@ -43,21 +59,17 @@ pub(super) struct Models {
 
 impl Models {
     /// `--model` may name either kind; a cascade needs a fast one before it.
-    pub fn load(options: &EvaluateOptions) -> Result<Models> {
-        let alone = is_encoder(&options.model);
-        if alone && options.cascade.is_some() {
+    pub fn load(model: &Path, cascade: Option<&Path>, prior: Option<&Path>) -> Result<Models> {
+        let alone = is_encoder(model);
+        if alone && cascade.is_some() {
             return Err(Error::Usage(
                 "--cascade: name a fast bundle with --model, it judges first".to_owned(),
             ));
         }
-        let mut fast = (!alone).then(|| Bundle::load(&options.model)).transpose()?;
-        let second = if alone {
-            Some(options.model.as_path())
-        } else {
-            options.cascade.as_deref()
-        };
+        let mut fast = (!alone).then(|| Bundle::load(model)).transpose()?;
+        let second = if alone { Some(model) } else { cascade };
         let mut encoder = second.map(EncoderBundle::load).transpose()?;
-        if let Some(path) = &options.prior {
+        if let Some(path) = prior {
             let prior = Prior::load(path)?;
             if let Some(fast) = &mut fast {
                 fast.set_prior(&prior)?;
@@ -181,6 +193,7 @@ impl Models {
                 band: decision.map(|d| d.band),
                 genre: genre(&rows[*i], tables),
                 masked: clean.text().to_owned(),
+                floor: None,
                 alone: None,
             }
         };
@@ -270,6 +283,12 @@ fn by_fast(
                     band: Some(ticket.decision.band),
                     genre: genre(row, tables),
                     masked: ticket.clean.text().to_owned(),
+                    floor: Some(Floor {
+                        queue: ticket.route.queue,
+                        level: ticket.decision.level,
+                        band: ticket.decision.band,
+                        handle_by: ticket.due.as_ref().and_then(|d| d.targets.handle.by),
+                    }),
                     alone: None,
                 };
                 Ok((given, Some(ticket.decision)))
@@ -296,6 +315,7 @@ fn by_fast(
                 band: None,
                 genre: genre(row, tables),
                 masked: clean.text().to_owned(),
+                floor: None,
                 alone: None,
             };
             (given, None)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::voices::{VOICE, Voices};
 use crate::complaint::Complaint;
 use crate::error::{Error, Fault, Result};
-use crate::model::{HeadKind, Target};
+use crate::model::{HeadKind, HeadSpec, Target};
 use crate::source::{Source, SourceOptions};
 use crate::tables::Tables;
 use crate::taxonomy::head;
@@ -44,6 +44,15 @@ pub(super) fn heads_or_default(heads: &[HeadColumn]) -> Vec<HeadColumn> {
             head: name.to_owned(),
         })
         .to_vec()
+}
+
+/// The heads of a bundle, in columns of their names.
+pub(super) fn columns_of(heads: &[HeadSpec]) -> Vec<HeadColumn> {
+    let own = heads.iter().map(|h| HeadColumn {
+        column: h.name.clone(),
+        head: h.name.clone(),
+    });
+    own.collect()
 }
 
 /// Labelled rows, and how many records could not be read.

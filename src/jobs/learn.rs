@@ -61,7 +61,11 @@ impl<'p> Learner<'p> {
         progress: Progress<'_>,
     ) -> Result<Learnt> {
         let vocabulary = match self.recipe.init {
-            Some(bundle) => bundle.vocabulary().clone(),
+            Some(bundle) => bundle.vocabulary().extended(
+                &self.vocabulary(rows),
+                bundle.manifest().n_train,
+                rows.len(),
+            ),
             None => self.vocabulary(rows),
         };
         if vocabulary.is_empty() {

@@ -3,18 +3,23 @@
 
 pub mod audit;
 pub mod check;
+pub mod compare;
 pub mod evaluate;
 pub mod explain;
 pub mod inspect;
+pub mod label_audit;
 pub mod replay;
+pub mod thresholds;
 pub mod train;
 pub mod triage;
 
 mod calibrate;
 mod corpus;
+mod folds;
 mod given;
 mod labelled;
 mod learn;
+mod nearest;
 mod prepared;
 mod train_encoder;
 mod voices;

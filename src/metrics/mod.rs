@@ -1,6 +1,13 @@
 //! Gold labels and answers in, a `Scorecard` out: per-class figures with n, confusion, calibration, bad cases.
 //! Law: no figure without its n; a class that does not occur has no figure instead of a zero.
 
+mod confident;
+pub mod exact;
+mod paired;
+
+pub use confident::{Doubts, Suspect};
+pub use paired::{ClassDifference, Comparison, Difference, Pair, compare};
+
 use serde::Serialize;
 
 /// Precision, recall and F1 of one label; `None` where nothing was there to count.

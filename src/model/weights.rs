@@ -41,13 +41,17 @@ impl Weights {
     /// is noise beside rows that already mean something.
     pub fn begin_with(&mut self, init: &Network, member: usize) {
         let (dim, hidden, inner) = (self.spec.dim, self.spec.hidden, self.spec.inner());
+        let alpha: f32 = std::env::var("XB_ALPHA")
+            .ok()
+            .and_then(|a| a.parse().ok())
+            .unwrap_or(1.0);
         let known = init.spec.n_features.min(self.spec.n_features);
         for id in 0..known {
             let (codes, scale) = init.table.row(id as u32);
             let own = &codes[member * dim..][..dim];
             let row = &mut self.table[id * dim..][..dim];
             for (to, from) in row.iter_mut().zip(own) {
-                *to = scale * f32::from(*from);
+                *to = alpha * scale * f32::from(*from);
             }
         }
         self.w1

@@ -4,6 +4,7 @@
 mod json;
 mod outputs;
 mod parquet;
+mod sheet;
 mod table;
 mod workbook;
 
@@ -12,6 +13,7 @@ pub use json::{Names, line_of, write_rejected, write_ticket};
 pub use outputs::{
     FileMark, Outputs, part_path, put_in_place, remove_parts, sync_dir, write_whole,
 };
+pub use sheet::{Sheet, unguarded};
 pub use table::{Cells, Layout, Row, list_header, reject_line};
 pub use workbook::{SHEET_ROWS, to_workbook};
 

@@ -514,7 +514,7 @@ const QUOTED: [u8; 256] = {
 };
 
 /// What must stand before a cell: `'` before a formula, a tab before digits that Excel would round or shorten.
-fn guard(cell: &str) -> Option<u8> {
+pub(super) fn guard(cell: &str) -> Option<u8> {
     let first = cell.bytes().next()?;
     match first {
         b'=' | b'@' | b'\t' | b'\r' => Some(b'\''),
