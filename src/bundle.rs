@@ -16,6 +16,7 @@ use crate::decide::{Calibration, LabelCounts, Prior};
 use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::features::{FeatureSpec, Lexicon, Vocabulary};
+use crate::metrics::Reference;
 use crate::model::{FitOptions, HeadSpec, Network, NetworkSpec};
 
 /// Raised with every change of the files or of what a feature is.
@@ -29,6 +30,8 @@ const IDF: &str = "features.idf";
 const DICTIONARY: &str = "dictionary.txt";
 const LEXICON: &str = "lexicon.toml";
 const CALIBRATION: &str = "calibration.json";
+/// A bundle written before 2026-11-29 has none.
+const REFERENCE: &str = "reference.json";
 
 /// What the bundle is and how it came to be.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,6 +66,7 @@ pub struct Bundle {
     vocabulary: Vocabulary,
     dictionary: String,
     calibration: Calibration,
+    reference: Option<Reference>,
     id: String,
 }
 
@@ -74,6 +78,7 @@ impl Bundle {
         vocabulary: Vocabulary,
         dictionary: String,
         calibration: Calibration,
+        reference: Option<Reference>,
     ) -> Result<(Bundle, Files)> {
         let mut files = Files(BTreeMap::new());
         let failed = |e: String| Error::Failed(format!("the bundle cannot be written: {e}"));
@@ -88,6 +93,9 @@ impl Bundle {
         let lexicon = vocabulary.lexicon().source().as_bytes().to_vec();
         files.0.insert(LEXICON, lexicon);
         files.0.insert(CALIBRATION, pretty(&calibration)?);
+        if let Some(reference) = &reference {
+            files.0.insert(REFERENCE, pretty(reference)?);
+        }
         manifest.files = files
             .0
             .iter()
@@ -102,6 +110,7 @@ impl Bundle {
             vocabulary,
             dictionary,
             calibration,
+            reference,
             id,
         };
         Ok((bundle, files))
@@ -147,7 +156,9 @@ impl Bundle {
         let manifest: Manifest = serde_json::from_slice(&manifest_bytes)
             .map_err(|e| refuse(format!("{MANIFEST} is damaged ({e})"), AGAIN))?;
         let mut checked = BTreeMap::new();
-        for name in [WEIGHTS, VOCABULARY, DICTIONARY, LEXICON, CALIBRATION] {
+        let mut names = vec![WEIGHTS, VOCABULARY, DICTIONARY, LEXICON, CALIBRATION];
+        names.extend(manifest.files.contains_key(REFERENCE).then_some(REFERENCE));
+        for name in names {
             let bytes = read(name)?;
             if manifest.files.get(name) != Some(&sha256(&bytes)) {
                 return Err(refuse(
@@ -169,6 +180,10 @@ impl Bundle {
         }
         let calibration: Calibration = serde_json::from_slice(&checked[CALIBRATION])
             .map_err(|e| damaged(CALIBRATION, e.to_string()))?;
+        let reference = checked.get(REFERENCE).map(|b| serde_json::from_slice(b));
+        let reference: Option<Reference> = reference
+            .transpose()
+            .map_err(|e| damaged(REFERENCE, e.to_string()))?;
         let mut tensors = candle_core::safetensors::load_buffer(&checked[WEIGHTS], &Device::Cpu)
             .map_err(|e| damaged(WEIGHTS, e.to_string()))?;
         let idf = tensors
@@ -201,6 +216,7 @@ impl Bundle {
             vocabulary,
             dictionary,
             calibration,
+            reference,
         })
     }
 
@@ -212,6 +228,7 @@ impl Bundle {
             self.vocabulary.clone(),
             self.dictionary.clone(),
             calibration,
+            self.reference.clone(),
         )
     }
 
@@ -247,6 +264,11 @@ impl Bundle {
 
     pub fn calibration(&self) -> &Calibration {
         &self.calibration
+    }
+
+    /// What its calibration rows look like to it.
+    pub fn reference(&self) -> Option<&Reference> {
+        self.reference.as_ref()
     }
 }
 

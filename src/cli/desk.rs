@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::SourceArgs;
 use super::train::FitArgs;
+use super::{PlaceArgs, SourceArgs};
 use crate::error::{Error, Result};
 use crate::jobs::compare::{CompareOptions, Guards, PromoteOptions, Record, UndoOptions};
+use crate::jobs::drift::DriftOptions;
 use crate::jobs::label_audit::LabelAuditOptions;
+use crate::jobs::suggest::{Form, SuggestOptions};
 use crate::jobs::thresholds::{AutoGoal, ThresholdsOptions};
 use crate::jobs::{HeadColumn, Outcome, Split, compare};
 
@@ -270,5 +272,84 @@ impl ThresholdsArgs {
             out: self.out,
             force: self.force,
         })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SuggestArgs {
+    /// Unlabelled files, or folders of them
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// Complaints to suggest
+    #[arg(short, value_name = "N", default_value_t = 200)]
+    n: usize,
+    /// Where the suggestions go
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Form of the file
+    #[arg(long, value_enum, default_value_t)]
+    form: Form,
+    /// Head that is to be labelled; without it all with one label a row
+    #[arg(long, value_name = "HEAD")]
+    head: Vec<String>,
+    /// Replace what is there under this name
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+impl SuggestArgs {
+    pub(super) fn options(self) -> SuggestOptions {
+        SuggestOptions {
+            inputs: self.inputs,
+            model: self.place.model,
+            data: self.place.data,
+            source: self.source.options(),
+            heads: self.head,
+            n: self.n,
+            out: self.out,
+            form: self.form,
+            force: self.force,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DriftArgs {
+    /// Folder of the bundle
+    model: PathBuf,
+    /// New complaints, labels not needed
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// Also write the figures as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Replace what is there under this name
+    #[arg(long)]
+    force: bool,
+    /// New words told
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    words: usize,
+    /// Folder of tables
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    data: PathBuf,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+impl DriftArgs {
+    pub(super) fn options(self) -> DriftOptions {
+        DriftOptions {
+            model: self.model,
+            inputs: self.inputs,
+            data: self.data,
+            source: self.source.options(),
+            json: self.json,
+            force: self.force,
+            words: self.words,
+        }
     }
 }

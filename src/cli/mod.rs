@@ -44,6 +44,8 @@ enum Command {
     Train(train::TrainArgs),
     /// 标注核查：找出可能标错的标签，列成可在 Excel 里逐条判断的清单
     LabelAudit(desk::LabelAuditArgs),
+    /// 选题：从未标注的投诉里挑出最值得先标的
+    Suggest(desk::SuggestArgs),
     /// 评估：标注文件和模型包进，逐类指标出
     Evaluate(EvaluateArgs),
     /// 比较：新旧两个模型包在同一批数据上哪里变好、哪里变差，队列和时限会怎样变
@@ -52,6 +54,8 @@ enum Command {
     Promote(desk::PromoteArgs),
     /// 门槛：多高的把握才自动办，能自动多少；为准确率、人手或紧急召回的承诺设门槛
     Thresholds(desk::ThresholdsArgs),
+    /// 漂移：新来的投诉和模型当初见过的还像不像；不用标注估计准确率；可加入词典的新词
+    Drift(desk::DriftArgs),
     /// 解释：一条投诉，为什么这样判
     Explain(ExplainArgs),
     /// 检查：全部配置表、规则、模板与模型包
@@ -333,6 +337,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         }
         Command::Train(a) => jobs::train::run(&a.options()?),
         Command::LabelAudit(a) => jobs::label_audit::run(&a.options()?),
+        Command::Suggest(a) => jobs::suggest::run(&a.options()),
         Command::Evaluate(a) => jobs::evaluate::run(&jobs::evaluate::EvaluateOptions {
             inputs: a.inputs,
             model: a.place.model,
@@ -348,6 +353,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Compare(a) => jobs::compare::run(&a.options()),
         Command::Promote(a) => a.run(),
         Command::Thresholds(a) => jobs::thresholds::run(&a.options()?),
+        Command::Drift(a) => jobs::drift::run(&a.options()),
         Command::Explain(a) => {
             let text = if a.text == "-" {
                 std::io::read_to_string(std::io::Read::take(std::io::stdin(), 1 << 20))

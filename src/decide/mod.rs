@@ -16,7 +16,8 @@ use crate::cues::{Cues, Findings};
 use crate::error::{Error, Result};
 use crate::model::{HeadKind, HeadSpec, offsets};
 use crate::taxonomy::{Taxonomy, head};
-use calibration::{sigmoid, softmax};
+use calibration::sigmoid;
+pub(crate) use calibration::softmax;
 
 /// How far the machine vouches for a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

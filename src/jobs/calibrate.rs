@@ -9,7 +9,7 @@ use crate::cues::Findings;
 use crate::decide::{
     Calibration, Caution, Doubt, HeadCalibration, LabelledLogits, Precision, fit_head,
 };
-use crate::metrics::{Answer, Scorecard, score, score_multi};
+use crate::metrics::{Answer, Scorecard, Seen, score, score_multi};
 use crate::model::{HeadKind, HeadSpec, Target, offsets};
 use crate::tables::Tables;
 use crate::taxonomy::head;
@@ -32,19 +32,68 @@ pub(super) struct Judged {
     pub known_shares: Vec<f32>,
 }
 
+/// Name and labels of the heads with one label a row.
+pub(super) fn single_heads(heads: &[HeadSpec]) -> Vec<(&str, &[String])> {
+    let single = heads.iter().filter(|h| h.kind == HeadKind::Single);
+    single
+        .map(|h| (h.name.as_str(), h.labels.as_slice()))
+        .collect()
+}
+
+impl Judged {
+    /// What drift is measured by; `n_chars`: characters of each row's text.
+    pub fn seen(
+        &self,
+        heads: &[HeadSpec],
+        calibration: &Calibration,
+        n_chars: impl Iterator<Item = usize>,
+    ) -> Vec<Seen> {
+        let places: Vec<(usize, usize)> = offsets(heads).into_iter().enumerate().collect();
+        let rows = self.logits.iter().zip(&self.known_shares).zip(n_chars);
+        rows.map(|((logits, known_share), n_chars)| {
+            let single = places
+                .iter()
+                .filter(|(k, _)| heads[*k].kind == HeadKind::Single);
+            let firsts: Vec<(usize, f32)> = single
+                .clone()
+                .map(|(k, first)| {
+                    let own = &logits[*first..first + heads[*k].labels.len()];
+                    calibration.heads[*k].first(own)
+                })
+                .collect();
+            let limit = single
+                .clone()
+                .next()
+                .map(|(k, _)| calibration.heads[*k].auto.prob);
+            let is_auto = *known_share >= calibration.min_known_share
+                && firsts
+                    .first()
+                    .zip(limit)
+                    .is_some_and(|(f, limit)| f.1 >= limit);
+            Seen {
+                firsts,
+                known_share: *known_share,
+                n_chars,
+                is_auto,
+            }
+        })
+        .collect()
+    }
+}
+
 impl HeldOut<'_> {
     pub fn calibrate(
         &self,
         heads: &[HeadSpec],
-        judged: Judged,
+        judged: &Judged,
         tables: &Tables,
         precision: Precision,
     ) -> (Calibration, HeadFigures) {
-        let logits = judged.logits;
+        let logits = &judged.logits;
         let mut calibration = Calibration {
             heads: Vec::new(),
             cautions: Vec::new(),
-            min_known_share: min_known_share(judged.known_shares),
+            min_known_share: min_known_share(judged.known_shares.clone()),
         };
         let mut figures = HeadFigures::new();
         for (k, (head, first)) in heads.iter().zip(offsets(heads)).enumerate() {

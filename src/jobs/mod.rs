@@ -4,11 +4,13 @@
 pub mod audit;
 pub mod check;
 pub mod compare;
+pub mod drift;
 pub mod evaluate;
 pub mod explain;
 pub mod inspect;
 pub mod label_audit;
 pub mod replay;
+pub mod suggest;
 pub mod thresholds;
 pub mod train;
 pub mod triage;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::calibrate::{HeadFigures, HeldOut};
+use super::calibrate::{HeadFigures, HeldOut, single_heads};
 use super::labelled::HeadColumn;
 use super::learn::{Learner, Learnt, Recipe};
 use super::prepared::{Prepared, Reading};
@@ -15,6 +15,7 @@ use crate::bundle::{Bundle, FORMAT_VERSION, Manifest, cpu_class};
 use crate::decide::Precision;
 use crate::error::{Error, Result};
 use crate::features::FeatureSpec;
+use crate::metrics::Reference;
 use crate::model::FitOptions;
 use crate::segment::Segmenter;
 use crate::source::SourceOptions;
@@ -102,12 +103,20 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
         findings: &prepared.findings,
         targets: &prepared.targets,
     };
+    let judged = learner.judge(&learnt, &held);
     let (calibration, metrics) = held_out.calibrate(
         &prepared.specs,
-        learner.judge(&learnt, &held),
+        &judged,
         &prepared.tables,
         options.precision,
     );
+    let reference = (!held.is_empty()).then(|| {
+        let chars = held
+            .iter()
+            .map(|i| prepared.cleaned[*i].text().chars().count());
+        let seen = judged.seen(&prepared.specs, &calibration, chars);
+        Reference::of(&single_heads(&prepared.specs), &seen)
+    });
     let Learnt {
         vocabulary,
         network,
@@ -126,7 +135,14 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
         metrics,
         files: BTreeMap::new(),
     };
-    let (bundle, files) = Bundle::new(manifest, network, vocabulary, dictionary, calibration)?;
+    let (bundle, files) = Bundle::new(
+        manifest,
+        network,
+        vocabulary,
+        dictionary,
+        calibration,
+        reference,
+    )?;
     files.write(&options.out, options.force)?;
     tell(&bundle.manifest().metrics);
     eprintln!(

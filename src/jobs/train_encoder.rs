@@ -110,8 +110,12 @@ pub(super) fn run(
         findings: &prepared.findings,
         targets: &prepared.targets,
     };
-    let (calibration, metrics) =
-        held_out.calibrate(&prepared.specs, judged, &prepared.tables, options.precision);
+    let (calibration, metrics) = held_out.calibrate(
+        &prepared.specs,
+        &judged,
+        &prepared.tables,
+        options.precision,
+    );
     let manifest = EncoderManifest {
         format_version: ENCODER_FORMAT_VERSION,
         kind: String::new(),

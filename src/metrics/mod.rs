@@ -4,9 +4,11 @@
 mod confident;
 pub mod exact;
 mod paired;
+mod reference;
 
 pub use confident::{Doubts, Suspect};
 pub use paired::{ClassDifference, Comparison, Difference, Pair, compare};
+pub use reference::{Reference, Seen, Spread, Stability, class_mix};
 
 use serde::Serialize;
 
