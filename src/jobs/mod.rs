@@ -13,6 +13,7 @@ pub mod triage;
 mod calibrate;
 mod corpus;
 mod given;
+mod label_files;
 mod labelled;
 mod train_encoder;
 mod voices;

@@ -25,7 +25,7 @@ use crate::pipeline::Front;
 use crate::segment::{Segmenter, Segments};
 use crate::source::SourceOptions;
 use crate::tables::Tables;
-use crate::taxonomy::{Taxonomy, head};
+use crate::taxonomy::{LabelSet, Taxonomy, head};
 
 /// What `train` was asked to do.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ fn prepare(options: &TrainOptions) -> Result<Prepared> {
         ));
     }
     let specs = specs(&heads, &rows, &tables.taxonomy)?;
-    let targets = targets(&rows, &specs)?;
+    let targets = targets(&rows, &specs, &tables.taxonomy)?;
     let cleaned: Vec<CleanText> = rows
         .par_iter()
         .map(|row| tables.cleaner.apply(&row.text))
@@ -320,15 +320,23 @@ fn specs(heads: &[HeadColumn], rows: &[Complaint], taxonomy: &Taxonomy) -> Resul
     Ok(out)
 }
 
-fn targets(rows: &[Complaint], specs: &[HeadSpec]) -> Result<Vec<Vec<Option<Target>>>> {
+fn targets(
+    rows: &[Complaint],
+    specs: &[HeadSpec],
+    taxonomy: &Taxonomy,
+) -> Result<Vec<Vec<Option<Target>>>> {
     let mut faults = Vec::new();
+    let sets: Vec<LabelSet> = specs
+        .iter()
+        .map(|s| LabelSet::new(taxonomy, &s.name, &s.labels))
+        .collect();
     let targets = rows
         .iter()
         .map(|row| {
             specs
                 .iter()
                 .enumerate()
-                .map(|(i, spec)| labelled::target(row, i, spec.kind, &spec.labels, &mut faults))
+                .map(|(i, spec)| labelled::target(row, i, spec.kind, &sets[i], &mut faults))
                 .collect()
         })
         .collect();
