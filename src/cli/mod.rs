@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::error::{Error, Result};
 use crate::jobs::{self, HeadColumn, Outcome};
-use crate::source::{Encoding, Limits, SourceOptions, line_columns};
+use crate::source::{Encoding, Limits, SourceOptions, line_columns, plain_columns};
 
 /// 消保：把金融消费投诉变成有据可查的处理决定（类型、原因、紧急等级、队列、法定时限、处理单）。
 #[derive(Debug, Parser)]
@@ -105,7 +105,7 @@ struct CheckArgs {
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
-    source: SourceArgs,
+    source: LabelledArgs,
 }
 
 #[derive(Debug, Args)]
@@ -141,6 +141,27 @@ fn delimiter(written: &str) -> std::result::Result<u8, String> {
         "|" | "bar" => Ok(b'|'),
         "\t" | "tab" | "\\t" => Ok(b'\t'),
         _ => Err("use one of `,` `;` `|` or `tab`".to_owned()),
+    }
+}
+
+/// How files of labelled rows are read.
+#[derive(Debug, Args)]
+struct LabelledArgs {
+    /// Columns of tab-separated lines without header, instead of finding them out: text, label, a head's name, `_` for one
+    /// that is not read
+    #[arg(long, value_name = "COLUMNS")]
+    columns: Option<String>,
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+impl LabelledArgs {
+    fn options(self) -> Result<SourceOptions> {
+        let plain = self.columns.as_deref().map(plain_columns).transpose();
+        Ok(SourceOptions {
+            plain: plain.map_err(|e| Error::Usage(format!("--columns: {e}")))?,
+            ..self.source.options()
+        })
     }
 }
 
@@ -244,7 +265,7 @@ struct EvaluateArgs {
     #[command(flatten)]
     tier: TierArgs,
     #[command(flatten)]
-    source: SourceArgs,
+    source: LabelledArgs,
 }
 
 #[derive(Debug, Args)]
@@ -344,7 +365,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
             cascade: a.tier.cascade,
             prior: a.tier.prior,
             data: a.place.data,
-            source: a.source.options(),
+            source: a.source.options()?,
             heads: a.head,
             split: a.split,
             json: a.json,
@@ -376,7 +397,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
             data: a.place.data,
             model: a.place.model,
             inputs: a.inputs,
-            source: a.source.options(),
+            source: a.source.options()?,
             deny_warnings: a.deny_warnings,
         }),
         #[cfg(feature = "serve")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::SourceArgs;
+use super::LabelledArgs;
 use crate::decide::Precision;
 use crate::error::{Error, Result};
 use crate::features::FeatureSpec;
@@ -124,7 +124,7 @@ pub(super) struct TrainArgs {
     #[command(flatten, next_help_heading = "Encoder tier")]
     encoder: EncoderArgs,
     #[command(flatten)]
-    source: SourceArgs,
+    source: LabelledArgs,
 }
 
 #[derive(Debug, Args)]
@@ -248,7 +248,7 @@ impl TrainArgs {
             out: self.out,
             force: self.force,
             data: self.data,
-            source: self.source.options(),
+            source: self.source.options()?,
             heads: self.head,
             features,
             encoder: self.encoder.training(&fit)?,

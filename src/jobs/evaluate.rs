@@ -19,7 +19,7 @@ use crate::model::{HeadKind, HeadSpec, Target};
 use crate::sink::MARK;
 use crate::source::SourceOptions;
 use crate::tables::Tables;
-use crate::taxonomy::head;
+use crate::taxonomy::{LabelSet, head};
 
 /// What `evaluate` was asked to do.
 #[derive(Debug)]
@@ -137,7 +137,19 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
         None => None,
     };
     let source = tables.source_options(&options.source)?;
-    let labelled = labelled::read(&options.inputs, &source, &tables, &columns, voices.as_ref())?;
+    let by_name = options.heads.is_empty();
+    let read = if by_name {
+        labelled::read_present
+    } else {
+        labelled::read
+    };
+    let labelled = read(&options.inputs, &source, &tables, &columns, voices.as_ref())?;
+    let places: Vec<usize> = columns
+        .iter()
+        .zip(places)
+        .filter(|(c, _)| labelled.heads.contains(c))
+        .map(|(_, p)| p)
+        .collect();
     let mut rows = Vec::new();
     for row in labelled.rows {
         let keep = match (&voices, options.split) {
@@ -153,6 +165,10 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
     }
     let given = models.give(&rows, &tables, &places)?;
     let mut faults = Vec::new();
+    let sets: Vec<LabelSet> = places
+        .iter()
+        .map(|p| LabelSet::new(&tables.taxonomy, &heads[*p].name, &heads[*p].labels))
+        .collect();
     let gold: Vec<Vec<Option<Target>>> = rows
         .iter()
         .map(|row| {
@@ -161,7 +177,7 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
                 .enumerate()
                 .map(|(i, p)| {
                     let head = &heads[*p];
-                    labelled::target(row, i, head.kind, &head.labels, &mut faults)
+                    labelled::target(row, i, head.kind, &sets[i], &mut faults)
                 })
                 .collect()
         })

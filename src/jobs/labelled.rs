@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::voices::{VOICE, Voices};
+use super::label_files::{Reader, files};
+use super::voices::Voices;
 use crate::complaint::Complaint;
 use crate::error::{Error, Fault, Result};
 use crate::model::{HeadKind, HeadSpec, Target};
-use crate::source::{Source, SourceOptions};
+use crate::source::SourceOptions;
 use crate::tables::Tables;
-use crate::taxonomy::head;
+use crate::taxonomy::{LabelSet, head};
 
 /// A label column and the head it teaches: `--head 类型=type`, or one name for both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,38 +60,14 @@ pub(super) fn columns_of(heads: &[HeadSpec]) -> Vec<HeadColumn> {
 pub(super) struct Labelled {
     pub rows: Vec<Complaint>,
     pub rejected: usize,
+    /// Heads that have labels, the order of the rows' labels.
+    pub heads: Vec<HeadColumn>,
 }
 
-/// Files of a path: itself, or the CSV, TSV and JSON Lines files of a folder in the order of their names.
-pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let failed = |e| Error::io(path, "cannot be listed", e);
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(failed)? {
-        let file = entry.map_err(failed)?.path();
-        let known = file
-            .extension()
-            .and_then(|e| e.to_str())
-            .is_some_and(|e| ["csv", "tsv", "jsonl"].contains(&e));
-        if known {
-            found.push(file);
-        }
-    }
-    found.sort();
-    if found.is_empty() {
-        return Err(Error::Usage(format!(
-            "{}: holds no .csv, .tsv or .jsonl file",
-            path.display()
-        )));
-    }
-    Ok(found)
-}
-
-/// Reads all files with the labels of `heads`, and behind them the voice where voices are listed.
+/// Reads all files with the labels of `heads`, and behind them the voice where voices are listed; a head that no file labels is
+/// an error.
 ///
-/// Records that cannot be read are told on stderr.
+/// What the files are, and records that cannot be read, are told on stderr.
 pub(super) fn read(
     paths: &[PathBuf],
     options: &SourceOptions,
@@ -98,34 +75,58 @@ pub(super) fn read(
     heads: &[HeadColumn],
     voices: Option<&Voices>,
 ) -> Result<Labelled> {
-    let mut options = options.clone();
-    options.labels = heads.iter().map(|h| h.column.clone()).collect();
-    options.labels.extend(voices.map(|_| VOICE.to_owned()));
+    let read = read_present(paths, options, tables, heads, voices)?;
+    if read.heads.len() == heads.len() {
+        return Ok(read);
+    }
+    Err(missing(heads, &read.heads))
+}
+
+/// Heads that no file labels.
+fn missing(heads: &[HeadColumn], there: &[HeadColumn]) -> Error {
+    let missing: Vec<&str> = heads
+        .iter()
+        .filter(|h| !there.contains(h))
+        .map(|h| h.column.as_str())
+        .collect();
+    let there: Vec<String> = there.iter().map(|h| format!("--head {}", h.head)).collect();
+    Error::Usage(format!(
+        "no file has labels of {}: name their columns with --head COLUMN=HEAD{}",
+        missing.join(", "),
+        if there.is_empty() {
+            String::new()
+        } else {
+            format!(", or take only what there is with {}", there.join(" "))
+        }
+    ))
+}
+
+/// As `read`, but heads may be missing, though not all: those that some file labels are kept.
+pub(super) fn read_present(
+    paths: &[PathBuf],
+    options: &SourceOptions,
+    tables: &Tables,
+    heads: &[HeadColumn],
+    voices: Option<&Voices>,
+) -> Result<Labelled> {
+    let mut reader = Reader::new(options, &tables.taxonomy, heads, voices.is_some());
     let mut out = Labelled {
         rows: Vec::new(),
         rejected: 0,
+        heads: Vec::new(),
     };
     for path in paths {
         for file in files(path)? {
-            let mut source = Source::open(&file, &options)?;
-            loop {
-                let batch = source.next_batch(4096, &tables.taxonomy)?;
-                if batch.is_empty() {
-                    break;
-                }
-                for record in batch {
-                    match record {
-                        Ok(row) => out.rows.push(row),
-                        Err(rejected) => {
-                            out.rejected += 1;
-                            if out.rejected <= 10 {
-                                eprintln!(
-                                    "{}: {}: {}",
-                                    rejected.position, rejected.what, rejected.remedy
-                                );
-                            }
-                        }
-                    }
+            let (mut rows, rejects) = reader.read(&file)?;
+            reader.settle(&mut rows);
+            out.rows.append(&mut rows);
+            for rejected in rejects {
+                out.rejected += 1;
+                if out.rejected <= 10 {
+                    eprintln!(
+                        "{}: {}: {}",
+                        rejected.position, rejected.what, rejected.remedy
+                    );
                 }
             }
         }
@@ -133,26 +134,30 @@ pub(super) fn read(
     if out.rejected > 10 {
         eprintln!("… and {} more records rejected", out.rejected - 10);
     }
+    out.heads = reader.finish(&mut out.rows)?;
+    if out.heads.is_empty() {
+        return Err(missing(heads, &[]));
+    }
     Ok(out)
 }
 
-/// The label of one row for one head; an unknown label is a fault.
+/// The label of one row for one head; an unknown label is a fault, which asks about the nearest one.
 pub(super) fn target(
     row: &Complaint,
     column: usize,
     kind: HeadKind,
-    labels: &[String],
+    labels: &LabelSet,
     faults: &mut Vec<Fault>,
 ) -> Option<Target> {
     let written = row.labels[column].trim();
     let mut find = |label: &str| {
-        let found = labels.iter().position(|l| l == label);
+        let found = labels.find(label).label();
         if found.is_none() {
             faults.push(Fault::new(
                 Path::new(&*row.position.file),
                 row.position.line as usize,
                 "a label is not among the head's labels",
-                "correct it, or add it to the table",
+                labels.remedy(label),
             ));
         }
         found.map(|i| i as u32)
@@ -171,7 +176,7 @@ pub(super) fn target(
 
 /// Labels of a cell that may hold several.
 pub(super) fn split(cell: &str) -> impl Iterator<Item = &str> {
-    cell.split([' ', '|', ';', '；', '、'])
+    cell.split([' ', '|', ';', '；', '、', ',', '，'])
         .map(str::trim)
         .filter(|s| !s.is_empty())
 }

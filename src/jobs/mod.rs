@@ -19,6 +19,7 @@ mod calibrate;
 mod corpus;
 mod folds;
 mod given;
+mod label_files;
 mod labelled;
 mod learn;
 mod nearest;

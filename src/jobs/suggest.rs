@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::labelled;
+use super::label_files::files;
 use super::{Outcome, progress};
 use crate::bundle::Bundle;
 use crate::complaint::Complaint;
@@ -101,7 +101,7 @@ pub fn run(options: &SuggestOptions) -> Result<Outcome> {
     let bar = progress(None, "{spinner} {pos} complaints read · {elapsed}");
     let (mut kept, mut n_read, mut n_rejected) = (Vec::<Candidate>::new(), 0, 0);
     for path in &options.inputs {
-        for file in labelled::files(path)? {
+        for file in files(path)? {
             let mut source = Source::open(&file, &source)?;
             loop {
                 let batch = source.next_batch(BATCH, &tables.taxonomy)?;

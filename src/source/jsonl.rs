@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::encoding::decode;
-use super::{Carried, Fields, Record, Role, Source, Step, reject};
+use super::{Carried, Fields, LABEL_MARK, Record, Role, Source, Step, reject};
 use crate::clock::{Event, parse_events};
 use crate::complaint::{Position, RejectCode, Rejected};
 use crate::error::Result;
@@ -38,7 +38,7 @@ impl Source {
                 return Err(fault(position, None, RejectCode::EncodingInvalid, &what));
             }
         };
-        let mut members = match serde_json::from_str::<Value>(&text) {
+        let members = match serde_json::from_str::<Value>(&text) {
             Ok(Value::Object(members)) => members,
             Ok(_) => {
                 let what = "the line is not an object";
@@ -50,20 +50,28 @@ impl Source {
                 return Err(fault(position, None, RejectCode::JsonInvalid, &what));
             }
         };
-        let labels = self
-            .options
-            .labels
-            .iter()
-            .map(|name| match members.shift_remove(name) {
-                Some(Value::String(s)) => s,
-                Some(Value::Array(items)) => items
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .collect::<Vec<_>>()
-                    .join(" "),
-                _ => String::new(),
-            })
-            .collect();
+        self.record_of(members, position, n_bytes, taxonomy)
+    }
+
+    /// The record that the members of an object say.
+    pub(super) fn record_of(
+        &self,
+        mut members: Map<String, Value>,
+        position: Position,
+        n_bytes: u64,
+        taxonomy: &Taxonomy,
+    ) -> Record {
+        let fault = |position, column: Option<&str>, code, what: &str| -> Rejected {
+            reject(position, n_bytes, column.map(str::to_owned), code, what)
+        };
+        let whole = self.options.as_it_is.then(|| members.clone());
+        let labels = match self.take_labels(&mut members) {
+            Ok(labels) => labels,
+            Err((column, what)) => {
+                let code = RejectCode::FieldType;
+                return Err(fault(position, Some(&column), code, what));
+            }
+        };
         let mut take = |role: Role| self.take(&mut members, role);
         let (id, written, channel, received_at) = match (
             string(take(Role::Id)),
@@ -102,9 +110,33 @@ impl Source {
             labels,
             complainant,
             institution,
-            carried: Carried::Members(members),
+            carried: Carried::Members(whole.unwrap_or(members)),
         }
-        .into_record(position, n_bytes, taxonomy)
+        .into_record(position, n_bytes, taxonomy, &self.options)
+    }
+
+    /// Takes the labels of every label column; fails with the column whose value is none, and what it is.
+    fn take_labels(
+        &self,
+        members: &mut Map<String, Value>,
+    ) -> std::result::Result<Vec<String>, (String, &'static str)> {
+        let mut labels = Vec::with_capacity(self.options.labels.len());
+        for (k, column) in self.options.labels.iter().enumerate() {
+            let fault = |what| (column.clone(), what);
+            let names = members.keys().map(String::as_str);
+            let place = self.options.columns.label_place(column, names);
+            let place = place.map_err(|()| fault("two members can be read as its labels"))?;
+            let name = place.and_then(|at| members.keys().nth(at).cloned());
+            let Some(value) = name.and_then(|name| members.shift_remove(&name)) else {
+                labels.push(String::new());
+                continue;
+            };
+            self.labels_seen[k].set(true);
+            labels.push(written(&value).ok_or_else(|| {
+                fault("is neither a label nor a list of labels (spans of the text are no labels)")
+            })?);
+        }
+        Ok(labels)
     }
 
     /// Takes the member that plays a role, by any of its names.
@@ -123,6 +155,33 @@ impl Source {
             .filter(|(name, _)| self.options.columns.role(name) == Some(role));
         string(found.next().map(|(_, value)| value.clone())).unwrap_or(None)
     }
+}
+
+/// Labels of a value, joined: a string, a number, a list of them, or Label Studio's `{"choices": […]}`; `None` for any other.
+pub(super) fn written(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => Some(String::new()),
+        Value::String(s) => Some(s.clone()),
+        Value::Number(n) => Some(n.to_string()),
+        Value::Bool(b) => Some(b.to_string()),
+        Value::Array(items) => {
+            let items: Option<Vec<String>> = items
+                .iter()
+                .map(|item| (!item.is_array() && !item.is_object()).then(|| written(item))?)
+                .collect();
+            Some(items?.join(&LABEL_MARK.to_string()))
+        }
+        Value::Object(members) => written(members.get("choices").filter(|c| c.is_array())?),
+    }
+}
+
+/// The labels of a cell of Label Studio's CSV, which holds `{"choices": […]}` where there are several; any other as it is.
+pub(super) fn unfold(cell: String) -> String {
+    if !cell.starts_with("{\"choices\"") {
+        return cell;
+    }
+    let value = serde_json::from_str::<Value>(&cell).ok();
+    value.as_ref().and_then(written).unwrap_or(cell)
 }
 
 /// A string, or a number written as one; null counts as absent.

@@ -87,7 +87,7 @@ impl Source {
             labels: Vec::new(),
             carried: Carried::Cells(Vec::new()),
         }
-        .into_record(position, n_bytes, taxonomy)
+        .into_record(position, n_bytes, taxonomy, &self.options)
     }
 }
 

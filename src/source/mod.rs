@@ -1,5 +1,5 @@
 //! Bytes in, `Complaint` or `Rejected` out: CSV, TSV, JSON Lines, workbooks and Parquet, packed or not, from files and
-//! standard input.
+//! standard input; with labels also fastText, tab-separated lines and the exports of doccano and Label Studio.
 //! Law: every record of the input becomes one of the two; memory is bounded by `Limits`.
 //! Does not clean or mask: the text leaves as it came.
 
@@ -8,16 +8,20 @@ mod encoding;
 mod header;
 mod jsonl;
 mod lines;
+mod plain;
 mod raw;
 mod tabular;
+mod tasks;
 mod window;
 
 pub use encoding::{Chosen, Encoding};
-pub use header::{ColumnNames, Header, Role};
+pub use header::{ANY_LABEL, ColumnNames, Header, NearName, Role};
 pub use lines::{LineColumn, line_columns};
+pub use plain::{PlainColumn, plain_columns};
 pub use raw::RawMark;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -58,8 +62,13 @@ pub struct SourceOptions {
     pub columns: ColumnNames,
     /// `--map COLUMN=ROLE`, as written.
     pub map: Vec<String>,
-    /// Columns (or JSON members) that hold given labels, in the order of the heads.
+    /// Columns (or JSON members) that hold given labels, in the order of the heads; `ANY_LABEL` among them takes the labels
+    /// of formats that know no columns.
     pub labels: Vec<String>,
+    /// The input is tab-separated lines of a labelled file without header; these are its columns.
+    pub plain: Option<Vec<PlainColumn>>,
+    /// Carry every column, those that are read too, and reject no record for its date: for looking at a file.
+    pub as_it_is: bool,
     /// The input is lines of tab-separated cells without header or quotes; these are the roles of their columns.
     pub lines: Option<Vec<LineColumn>>,
     pub limits: Limits,
@@ -102,8 +111,14 @@ enum Format {
         header: Header,
     },
     JsonLines,
+    /// An array of objects; `true` behind its end.
+    JsonArray(bool),
     Lines(Vec<LineColumn>),
+    Plain(plain::Form),
 }
+
+/// Labels of one record are joined by it; no code of the taxonomy holds it.
+pub const LABEL_MARK: char = '|';
 
 /// An open input.
 pub struct Source {
@@ -116,6 +131,8 @@ pub struct Source {
     options: SourceOptions,
     row: u64,
     found: Found,
+    /// By label column: it was there, in the header or in one record at least.
+    labels_seen: Vec<Cell<bool>>,
 }
 
 const BEGINNING_BYTES: usize = 1 << 20;
@@ -266,15 +283,31 @@ impl Source {
             format: Format::JsonLines,
             options: options.clone(),
             row: 0,
+            labels_seen: vec![Cell::new(false); options.labels.len()],
         };
+        let labelled = !options.labels.is_empty();
         if let Some(columns) = &options.lines {
             source.found.format = "lines".into();
             source.format = Format::Lines(columns.clone());
+        } else if labelled && source.open_array() {
+            source.found.format = "json array".into();
+            source.format = Format::JsonArray(false);
+        } else if labelled && let Some(form) = source.plain_form(path)? {
+            source.found.format = form.to_string().into();
+            source.format = Format::Plain(form);
         } else if !source.is_json_lines(path) {
             let delimiter = source.sniff_delimiter();
             source.found.format = if delimiter == b'\t' { "tsv" } else { "csv" }.into();
             source.found.delimiter = Some(delimiter_name(delimiter).into());
             source.format = source.read_header(delimiter)?;
+            if let Format::Delimited { header, .. } = &source.format {
+                for (seen, place) in source.labels_seen.iter().zip(&header.labels) {
+                    seen.set(place.is_some());
+                }
+                if header.joined_by_hash {
+                    source.found.format = "doccano csv".into();
+                }
+            }
         }
         Ok(source)
     }
@@ -327,7 +360,41 @@ impl Source {
         match &self.format {
             Format::Delimited { header, .. } => Some(&header.carried_names),
             Format::Lines(_) => Some(&[]),
-            Format::JsonLines => None,
+            Format::JsonLines | Format::JsonArray(_) | Format::Plain(_) => None,
+        }
+    }
+
+    /// The place of a role's column, from 0; `None` where the input has no header or no such column.
+    pub fn place(&self, role: Role) -> Option<usize> {
+        match &self.format {
+            Format::Delimited { header, .. } => header.roles.get(&role).copied(),
+            _ => None,
+        }
+    }
+
+    /// The places of the label columns, from 0; `None` for the ones that are not there, all of them without a header.
+    pub fn label_places(&self) -> Vec<Option<usize>> {
+        match &self.format {
+            Format::Delimited { header, .. } => header.labels.clone(),
+            _ => vec![None; self.options.labels.len()],
+        }
+    }
+
+    /// By label column: it was met so far.
+    pub fn labels_seen(&self) -> Vec<bool> {
+        self.labels_seen.iter().map(Cell::get).collect()
+    }
+
+    /// The format has one list of labels and no columns that could be named.
+    pub fn has_no_columns(&self) -> bool {
+        matches!(self.format, Format::Plain(_))
+    }
+
+    /// Columns that are not read though their names are near known ones.
+    pub fn near_names(&self) -> &[NearName] {
+        match &self.format {
+            Format::Delimited { header, .. } => &header.near,
+            _ => &[],
         }
     }
 
@@ -398,6 +465,7 @@ impl Source {
             &cells,
             &self.options.columns,
             &self.options.labels,
+            self.options.as_it_is,
             &self.file,
         )?;
         Ok(Format::Delimited {
@@ -454,6 +522,8 @@ impl Source {
                     })
                 }
                 Format::JsonLines => self.json_step(before, taxonomy),
+                Format::JsonArray(ended) => self.array_step(ended, before, taxonomy),
+                Format::Plain(form) => self.plain_step(form, before, taxonomy),
                 Format::Lines(columns) => self.line_step(columns, before, taxonomy),
             };
             match step {
@@ -578,13 +648,19 @@ impl Source {
             labels: header
                 .labels
                 .iter()
-                .map(|i| i.map_or_else(String::new, text_of))
+                .map(|i| match i {
+                    Some(i) if header.joined_by_hash => {
+                        text_of(*i).replace('#', &LABEL_MARK.to_string())
+                    }
+                    Some(i) => jsonl::unfold(text_of(*i)),
+                    None => String::new(),
+                })
                 .collect(),
             complainant: role(Role::Complainant),
             institution: role(Role::Institution),
             carried: Carried::Cells(header.carried.iter().map(|i| text_of(*i)).collect()),
         };
-        fields.into_record(position, n_bytes, taxonomy)
+        fields.into_record(position, n_bytes, taxonomy, &self.options)
     }
 }
 
@@ -612,7 +688,13 @@ struct Fields {
 }
 
 impl Fields {
-    fn into_record(self, position: Position, n_bytes: u64, taxonomy: &Taxonomy) -> Record {
+    fn into_record(
+        self,
+        position: Position,
+        n_bytes: u64,
+        taxonomy: &Taxonomy,
+        options: &SourceOptions,
+    ) -> Record {
         let rejected = |position, column: &str, code, what: &str| {
             Err(reject(
                 position,
@@ -633,6 +715,7 @@ impl Fields {
             None | Some("") => None,
             Some(written) => match parse_moment(written) {
                 Some(moment) => Some(moment),
+                None if options.as_it_is => None,
                 None => {
                     let what = "not a date (expected 2026-03-01 or RFC 3339)";
                     let code = RejectCode::ReceivedAtInvalid;
@@ -643,6 +726,7 @@ impl Fields {
         let events = match self.events {
             None => Vec::new(),
             Some(Ok(events)) => events,
+            Some(Err(_)) if options.as_it_is => Vec::new(),
             Some(Err(what)) => {
                 return rejected(position, "events", RejectCode::EventsInvalid, &what);
             }

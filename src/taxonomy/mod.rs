@@ -2,8 +2,10 @@
 //! Law: table-driven; nothing in the code knows a label by name, only the four heads.
 //! All tables are checked together and every fault is reported.
 
+mod spelling;
 mod table;
 
+pub use spelling::{LabelSet, Spelling, fold_label};
 pub use table::{Row, Table};
 
 use std::path::Path;

@@ -6,6 +6,7 @@ mod bundle;
 mod encoder;
 mod golden;
 mod inputs;
+mod labelled;
 mod laws;
 mod model;
 mod night;

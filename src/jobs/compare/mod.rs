@@ -23,7 +23,7 @@ use crate::model::{HeadKind, HeadSpec, Target};
 use crate::sink::{Sheet, write_whole};
 use crate::source::SourceOptions;
 use crate::tables::Tables;
-use crate::taxonomy::head;
+use crate::taxonomy::{LabelSet, head};
 use floor::FloorChange;
 
 /// What `compare` was asked to do.
@@ -170,6 +170,10 @@ fn compare(
     };
     let given = [give(&models[0])?, give(&models[1])?];
     let mut faults = Vec::new();
+    let sets: Vec<LabelSet> = specs
+        .iter()
+        .map(|s| LabelSet::new(&tables.taxonomy, &s.name, &s.labels))
+        .collect();
     let gold: Vec<Vec<Option<Target>>> = rows
         .iter()
         .map(|row| {
@@ -177,7 +181,7 @@ fn compare(
             heads
                 .map(|(k, spec)| match options.unlabelled {
                     true => None,
-                    false => labelled::target(row, k, spec.kind, &spec.labels, &mut faults),
+                    false => labelled::target(row, k, spec.kind, &sets[k], &mut faults),
                 })
                 .collect()
         })

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::calibrate::{Judged, single_heads};
-use super::labelled;
+use super::label_files::files;
 use super::{Outcome, progress};
 use crate::bundle::Bundle;
 use crate::clean::CleanText;
@@ -159,7 +159,7 @@ fn read(options: &DriftOptions, tables: &Tables, bundle: &Bundle) -> Result<Read
     };
     let bar = progress(None, "{spinner} {pos} complaints read · {elapsed}");
     for path in &options.inputs {
-        for file in labelled::files(path)? {
+        for file in files(path)? {
             let mut source = Source::open(&file, &source)?;
             loop {
                 let batch = source.next_batch(4096, &tables.taxonomy)?;
