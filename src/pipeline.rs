@@ -2,8 +2,10 @@
 //! Law: same input and bundle give the same tickets, with 1 thread or 16.
 
 mod cascade;
+mod why;
 
 pub use cascade::{Cascade, Opinion, opinions};
+pub use why::{Change, HeadWords};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use crate::features::{Features, Scratch};
 use crate::model::{Activations, Contributions};
 use crate::segment::{Segmenter, Segments};
 use crate::tables::Tables;
+use crate::taxonomy::head;
 use crate::ticket::{EvidenceWord, Judge, Ticket};
 
 /// Text to words: what training and triage share, so that neither can prepare text in its own way.
@@ -204,8 +207,8 @@ impl Triage {
             _ => decision.urgency.first().label,
         };
         let outputs = [
-            self.decider.output_of_type(type_label),
-            self.decider.output_of_level(level),
+            self.decider.output(head::TYPE, type_label),
+            self.decider.output(head::URGENCY, level),
         ];
         network.contributions(
             &work.features,

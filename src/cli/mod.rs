@@ -281,6 +281,9 @@ struct ExplainArgs {
     /// Also show the filled handling sheet
     #[arg(long)]
     sheet: bool,
+    /// Labelled file or folder: show the texts there that are most like this one, with their labels
+    #[arg(long, value_name = "PATH")]
+    rows: Vec<PathBuf>,
     #[command(flatten)]
     place: PlaceArgs,
 }
@@ -389,6 +392,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
                 data: a.place.data,
                 model: a.place.model,
                 sheet: a.sheet,
+                rows: a.rows,
                 colour: std::io::IsTerminal::is_terminal(&std::io::stdout())
                     && std::env::var_os("NO_COLOR").is_none(),
             })

@@ -219,13 +219,13 @@ impl Decider {
         })
     }
 
-    /// Logit number of a label of `type` or `urgency`, for explanations.
-    pub fn output_of_type(&self, label: usize) -> usize {
-        output(&self.type_, label)
-    }
-
-    pub fn output_of_level(&self, label: usize) -> usize {
-        output(&self.urgency, label)
+    /// Logit number of a label of `type`, `reason` or `urgency`, for explanations.
+    pub fn output(&self, head: &str, label: usize) -> usize {
+        match head {
+            head::TYPE => output(&self.type_, label),
+            head::REASON => output(&self.reason, label),
+            _ => output(&self.urgency, label),
+        }
     }
 
     pub fn apply(

@@ -7,12 +7,18 @@ use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 
+use rayon::prelude::*;
+
 use super::Outcome;
+use super::labelled::{self, heads_or_default};
+use super::nearest::Index;
+use crate::clean::CleanText;
 use crate::complaint::{Carried, Complaint, Position};
-use crate::decide::HeadDecision;
+use crate::decide::{HeadDecision, Raised};
 use crate::error::{Error, Result};
 use crate::pipeline::{Triage, Workspace};
 use crate::reply::Slots;
+use crate::source::SourceOptions;
 use crate::taxonomy::{Label, head};
 use crate::ticket::{EvidenceWord, Ticket, write_date};
 
@@ -26,6 +32,8 @@ pub struct ExplainOptions {
     pub model: PathBuf,
     /// Also show the filled handling sheet.
     pub sheet: bool,
+    /// Labelled files: the texts most like this one are shown with their labels.
+    pub rows: Vec<PathBuf>,
     pub colour: bool,
 }
 
@@ -72,10 +80,15 @@ pub fn run(options: &ExplainOptions) -> Result<Outcome> {
             byte: 0,
         },
     };
-    let ticket = triage.decide(&complaint, &mut Workspace::default())?;
+    let mut work = Workspace::default();
+    let ticket = triage.decide(&complaint, &mut work)?;
     let paint = Paint(options.colour);
     let mut out = String::new();
     explain(&triage, &ticket, paint, &mut out);
+    why_this_label(&triage, &ticket, &mut work, &mut out);
+    if !options.rows.is_empty() {
+        nearest(&triage, &ticket, &options.rows, &mut out)?;
+    }
     if options.sheet
         && let Some(template) = ticket.template(&triage.tables)
     {
@@ -208,6 +221,136 @@ fn explain(triage: &Triage, ticket: &Ticket<'_>, paint: Paint, out: &mut String)
         }
     }
     let _ = writeln!(out, "模型  {}", triage.bundle.id());
+}
+
+/// Words shown for and against a label.
+const SHOWN_WORDS: usize = 5;
+
+/// For each head the words between its first and second label, and what would have turned it.
+fn why_this_label(triage: &Triage, ticket: &Ticket<'_>, work: &mut Workspace, out: &mut String) {
+    let tables = &triage.tables;
+    let code = |name: &str, label: usize| tables.taxonomy.codes(name)[label].to_owned();
+    let changes = triage.what_would_change(ticket, work);
+    let text = ticket.clean.text();
+    for found in triage.head_words(ticket, work) {
+        let title = title(found.head);
+        let (first, second) = (
+            code(found.head, found.first),
+            code(found.head, found.second),
+        );
+        let _ = write!(out, "\n{title}：为何是 {first} 而不是 {second}");
+        if found.head == head::URGENCY {
+            out.push_str("（模型自己的等级）");
+        }
+        out.push('\n');
+        let mut side = |name: &str, words: &mut dyn Iterator<Item = &EvidenceWord>| {
+            let told: Vec<String> = words
+                .take(SHOWN_WORDS)
+                .map(|w| format!("{} {:+.2}", &text[w.range.clone()], w.contribution))
+                .collect();
+            if !told.is_empty() {
+                let _ = writeln!(out, "  {name}  {}", told.join("  "));
+            }
+        };
+        side(
+            "支持",
+            &mut found.words.iter().filter(|w| w.contribution > 0.0),
+        );
+        side(
+            "反对",
+            &mut found.words.iter().rev().filter(|w| w.contribution < 0.0),
+        );
+        let sum: f32 = found.words.iter().map(|w| w.contribution).sum();
+        let _ = writeln!(
+            out,
+            "  合计  全部词 {sum:+.2}，其余（规则信号与偏置）{:+.2}",
+            found.rest
+        );
+        let change = changes.iter().find(|c| c.head == found.head);
+        let _ = match change {
+            Some(change) => {
+                let words = change
+                    .without
+                    .iter()
+                    .map(|r| format!("“{}”", &text[r.clone()]));
+                writeln!(
+                    out,
+                    "  若无  {} 则为 {} {}",
+                    words.collect::<Vec<_>>().join(""),
+                    code(found.head, change.to),
+                    tables
+                        .taxonomy
+                        .name(found.head, &code(found.head, change.to))
+                )
+            }
+            None => writeln!(out, "  若无  去掉任何少数几个词都不改变"),
+        };
+    }
+    if let Some(Raised::Rule(i)) = ticket.decision.raised_by {
+        let rule = &tables.cues.rules()[ticket.findings.fired[i].rule as usize];
+        let _ = writeln!(
+            out,
+            "  若无规则 {}（{}），等级为 {}",
+            rule.id,
+            rule.name,
+            ticket.modelled_level(tables)
+        );
+    }
+}
+
+fn title(name: &str) -> &'static str {
+    match name {
+        head::TYPE => "类型",
+        head::REASON => "原因",
+        _ => "等级",
+    }
+}
+
+/// Labelled texts shown.
+const N_NEAREST: usize = 3;
+/// Characters of each.
+const NEAREST_CHARS: usize = 60;
+
+fn nearest(
+    triage: &Triage,
+    ticket: &Ticket<'_>,
+    paths: &[PathBuf],
+    out: &mut String,
+) -> Result<()> {
+    let tables = &triage.tables;
+    let source = tables.source_options(&SourceOptions::default())?;
+    let rows = labelled::read(paths, &source, tables, &heads_or_default(&[]), None)?.rows;
+    let cleaned: Vec<CleanText> = rows
+        .par_iter()
+        .map(|r| tables.cleaner.apply(&r.text))
+        .collect();
+    let totals = |clean: &CleanText| {
+        let segments = triage.front().segment(clean);
+        triage.bundle.vocabulary().apply(&segments, &[]).totals()
+    };
+    let index = Index::new(&cleaned.par_iter().map(totals).collect::<Vec<_>>());
+    out.push_str("\n最相近的已标注文本\n");
+    let own = ticket.clean.text();
+    for near in index.nearest(&totals(&ticket.clean), N_NEAREST, |i| {
+        cleaned[i].text() == own
+    }) {
+        let row = &rows[near.row];
+        let shown: String = cleaned[near.row]
+            .text()
+            .chars()
+            .take(NEAREST_CHARS)
+            .collect();
+        let _ = writeln!(
+            out,
+            "  {:.2}  {}  {}:{}  {}",
+            near.cosine,
+            row.labels.join(" "),
+            row.position.file,
+            row.position.line,
+            shown.replace('\n', " ")
+        );
+    }
+    Ok(())
 }
 
 fn words(

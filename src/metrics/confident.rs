@@ -74,8 +74,10 @@ impl Doubts {
             })
             .collect();
         suspects.sort_by(|a, b| {
-            let key = |s: &Suspect| s.given_prob - s.likely_prob;
-            key(a).total_cmp(&key(b)).then(a.row.cmp(&b.row))
+            // By self-confidence, which finds more flipped labels than the margin does (docs/desk.md).
+            a.given_prob
+                .total_cmp(&b.given_prob)
+                .then(a.row.cmp(&b.row))
         });
         for suspect in suspects.iter_mut().take(n_wrong.round() as usize) {
             suspect.counted = true;
