@@ -1,101 +1,86 @@
-//! The options of the analyst's verbs.
+//! The options of the analyst's verbs `check` and `evaluate`, and how files of labelled rows are read.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::train::FitArgs;
-use super::{PlaceArgs, SourceArgs};
+use super::{PlaceArgs, SourceArgs, TierArgs};
 use crate::error::{Error, Result};
-use crate::jobs::compare::{CompareOptions, Guards, PromoteOptions, Record, UndoOptions};
-use crate::jobs::drift::DriftOptions;
-use crate::jobs::label_audit::LabelAuditOptions;
-use crate::jobs::suggest::{Form, SuggestOptions};
-use crate::jobs::thresholds::{AutoGoal, ThresholdsOptions};
-use crate::jobs::{HeadColumn, Outcome, Split, compare};
+use crate::jobs::check::CheckOptions;
+use crate::jobs::evaluate::EvaluateOptions;
+use crate::jobs::{HeadColumn, Split};
+use crate::source::{SourceOptions, plain_columns};
 
+/// How files of labelled rows are read.
 #[derive(Debug, Args)]
-pub(super) struct LabelAuditArgs {
-    /// Labelled files, or folders of them
-    #[arg(required = true)]
-    inputs: Vec<PathBuf>,
-    /// The review list, a CSV for Excel
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// Replace what is there under these names
-    #[arg(long)]
-    force: bool,
-    /// Label column to judge, COLUMN or COLUMN=HEAD; without it type, reason, urgency and flags
-    #[arg(long, value_name = "COLUMN[=HEAD]")]
-    head: Vec<HeadColumn>,
-    /// Parts that the rows are dealt into; each is judged by a network that learnt the others
-    #[arg(long, value_name = "K", default_value_t = 5)]
-    folds: usize,
-    /// Passes over all folds; a later one learns without the labels that the one before doubts
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    rounds: usize,
-    /// Labels listed for a head; as many as are estimated to be wrong if not given
-    #[arg(long, value_name = "N")]
-    most: Option<usize>,
-    /// Also write the out-of-sample probabilities of every label of every row
-    #[arg(long, value_name = "FILE")]
-    probabilities: Option<PathBuf>,
-    /// Folder of tables (labels, masking, dictionary)
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
-    #[command(flatten)]
-    fit: FitArgs,
+pub(super) struct LabelledArgs {
+    /// Columns of tab-separated lines without header, instead of finding them out: text, label, a head's name, `_` for one
+    /// that is not read
+    #[arg(long, value_name = "COLUMNS")]
+    columns: Option<String>,
     #[command(flatten)]
     source: SourceArgs,
 }
 
-impl LabelAuditArgs {
-    pub(super) fn options(self) -> Result<LabelAuditOptions> {
-        self.fit.check()?;
-        let (features, fit) = self.fit.options();
-        Ok(LabelAuditOptions {
-            inputs: self.inputs,
-            out: self.out,
-            force: self.force,
-            data: self.data,
-            source: self.source.options(),
-            heads: self.head,
-            features,
-            fit,
-            folds: self.folds,
-            rounds: self.rounds,
-            most: self.most,
-            probabilities: self.probabilities,
+impl LabelledArgs {
+    pub(super) fn options(self) -> Result<SourceOptions> {
+        let plain = self.columns.as_deref().map(plain_columns).transpose();
+        Ok(SourceOptions {
+            plain: plain.map_err(|e| Error::Usage(format!("--columns: {e}")))?,
+            ..self.source.options()
         })
     }
 }
 
 #[derive(Debug, Args)]
-pub(super) struct CompareArgs {
-    /// Folder of the bundle in force
-    old: PathBuf,
-    /// Folder of the new bundle
-    new: PathBuf,
-    #[command(flatten)]
-    rows: RowArgs,
-    /// Also write the figures as JSON
-    #[arg(long, value_name = "FILE")]
+pub(super) struct CheckArgs {
+    /// Labelled files, or folders of them: labels, doubles, shifted columns, damaged texts, personal data, counts
+    inputs: Vec<PathBuf>,
+    /// Label column to look at, COLUMN or COLUMN=HEAD; without it those of our heads that the files have
+    #[arg(long, value_name = "COLUMN[=HEAD]", requires = "inputs")]
+    head: Vec<HeadColumn>,
+    /// End with exit code 1 if labelled files have findings
+    #[arg(long)]
+    deny_warnings: bool,
+    /// A class with fewer rows is told as too thin
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    least_per_class: usize,
+    /// Also write the findings as JSON
+    #[arg(long, value_name = "FILE", requires = "inputs")]
     json: Option<PathBuf>,
-    /// Write every answer that changes, masked, as a CSV for Excel
-    #[arg(long, value_name = "FILE")]
-    flips: Option<PathBuf>,
-    /// The files have no labels: tell only what changes
-    #[arg(long, conflicts_with = "head")]
-    unlabelled: bool,
-    /// Replace what is there under these names
+    /// Write a cleaned copy as CSV, and the list of its changes beside it as FILE.changes.csv
+    #[arg(long, value_name = "FILE.csv", requires = "inputs")]
+    fix: Option<PathBuf>,
+    /// Overwrite the files of --json and --fix
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    source: LabelledArgs,
 }
 
-/// Labelled rows to judge by.
+impl CheckArgs {
+    pub(super) fn options(self) -> Result<CheckOptions> {
+        Ok(CheckOptions {
+            data: self.place.data,
+            model: self.place.model,
+            inputs: self.inputs,
+            source: self.source.options()?,
+            heads: self.head,
+            deny_warnings: self.deny_warnings,
+            least_per_class: self.least_per_class,
+            json: self.json,
+            fix: self.fix,
+            force: self.force,
+        })
+    }
+}
+
 #[derive(Debug, Args)]
-struct RowArgs {
-    /// Labelled files, or folders of them, that neither bundle was trained on
+pub(super) struct EvaluateArgs {
+    /// Labelled files, or folders of them
+    #[arg(required = true)]
     inputs: Vec<PathBuf>,
     /// Label column to score, COLUMN or COLUMN=HEAD
     #[arg(long, value_name = "COLUMN[=HEAD]")]
@@ -103,253 +88,33 @@ struct RowArgs {
     /// Only the rows of one split of voices.toml
     #[arg(long, value_enum)]
     split: Option<Split>,
-    /// Folder of tables, rules and templates
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-impl RowArgs {
-    fn options(self, old: PathBuf, new: PathBuf) -> CompareOptions {
-        CompareOptions {
-            old,
-            new,
-            inputs: self.inputs,
-            data: self.data,
-            source: self.source.options(),
-            heads: self.head,
-            split: self.split,
-            unlabelled: false,
-            json: None,
-            flips: None,
-            force: false,
-        }
-    }
-}
-
-impl CompareArgs {
-    pub(super) fn options(self) -> CompareOptions {
-        CompareOptions {
-            unlabelled: self.unlabelled,
-            json: self.json,
-            flips: self.flips,
-            force: self.force,
-            ..self.rows.options(self.old, self.new)
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct PromoteArgs {
-    /// Folder of the new bundle
-    #[arg(required_unless_present = "undo")]
-    new: Option<PathBuf>,
-    /// Folder of the bundle in force, which the new one replaces
-    #[arg(long, value_name = "DIR")]
-    over: PathBuf,
-    /// Who decides
-    #[arg(long, value_name = "NAME")]
-    by: String,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    why: String,
-    /// Bring back the bundle that the last promotion replaced
-    #[arg(long)]
-    undo: bool,
-    /// Judge only, change nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// A class may lose this much F1
-    #[arg(long, value_name = "X", default_value_t = Guards::default().max_class_drop)]
-    max_class_drop: f64,
-    /// Classes with fewer rows are not judged
-    #[arg(long, value_name = "N", default_value_t = Guards::default().least_rows)]
-    least_rows: usize,
-    /// The share of urgent complaints that are raised may fall by this much
-    #[arg(long, value_name = "X", default_value_t = Guards::default().max_urgent_drop)]
-    max_urgent_drop: f64,
-    #[command(flatten)]
-    rows: RowArgs,
-}
-
-impl PromoteArgs {
-    pub(super) fn run(self) -> Result<Outcome> {
-        let record = Record {
-            by: self.by,
-            why: self.why,
-            at: jiff::Timestamp::now().to_string(),
-        };
-        let Some(new) = self.new.filter(|_| !self.undo) else {
-            return compare::undo(&UndoOptions {
-                over: self.over,
-                record,
-            });
-        };
-        if self.rows.inputs.is_empty() {
-            return Err(Error::Usage(
-                "name labelled files to judge the new bundle on".to_owned(),
-            ));
-        }
-        compare::promote(&PromoteOptions {
-            compare: self.rows.options(self.over, new),
-            guards: Guards {
-                max_class_drop: self.max_class_drop,
-                least_rows: self.least_rows,
-                max_urgent_drop: self.max_urgent_drop,
-            },
-            record,
-            dry_run: self.dry_run,
-        })
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ThresholdsArgs {
-    /// Folder of the bundle
-    model: PathBuf,
-    /// Labelled files, or folders of them, that the bundle was not trained on
-    #[arg(required = true)]
-    inputs: Vec<PathBuf>,
-    /// Set the automatic band for this share of right answers, e.g. 0.97
-    #[arg(long, value_name = "SHARE", conflicts_with = "review_share")]
-    precision: Option<f64>,
-    /// Set it so that people read this share of all complaints, e.g. 0.1
-    #[arg(long, value_name = "SHARE")]
-    review_share: Option<f64>,
-    /// Set the limits of the urgent levels for a promise: this share of the urgent complaints is raised
-    #[arg(long, value_name = "SHARE")]
-    urgent_recall: Option<f64>,
-    /// Confidence of the promise
-    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
-    confidence: f64,
-    /// Write the bundle with the new limits here
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Replace an existing bundle
-    #[arg(long)]
-    force: bool,
-    /// Label column, COLUMN or COLUMN=HEAD; without it the bundle's heads
-    #[arg(long, value_name = "COLUMN[=HEAD]")]
-    head: Vec<HeadColumn>,
-    /// Rows of which split of voices.toml
-    #[arg(long, value_enum, default_value = "calibration")]
-    split: Split,
-    /// Folder of tables, rules and templates
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-impl ThresholdsArgs {
-    pub(super) fn options(self) -> Result<ThresholdsOptions> {
-        let shares = [
-            ("--precision", self.precision),
-            ("--review-share", self.review_share),
-            ("--urgent-recall", self.urgent_recall),
-            ("--confidence", Some(self.confidence)),
-        ];
-        for (name, share) in shares {
-            if share.is_some_and(|s| !(s > 0.0 && s < 1.0)) {
-                return Err(Error::Usage(format!("{name}: between 0 and 1")));
-            }
-        }
-        let goals = [
-            self.precision.map(AutoGoal::Precision),
-            self.review_share.map(AutoGoal::ReviewShare),
-        ];
-        Ok(ThresholdsOptions {
-            model: self.model,
-            inputs: self.inputs,
-            data: self.data,
-            source: self.source.options(),
-            heads: self.head,
-            split: self.split,
-            auto: goals.into_iter().flatten().next(),
-            urgent_recall: self.urgent_recall,
-            confidence: self.confidence,
-            out: self.out,
-            force: self.force,
-        })
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SuggestArgs {
-    /// Unlabelled files, or folders of them
-    #[arg(required = true)]
-    inputs: Vec<PathBuf>,
-    /// Complaints to suggest
-    #[arg(short, value_name = "N", default_value_t = 200)]
-    n: usize,
-    /// Where the suggestions go
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// Form of the file
-    #[arg(long, value_enum, default_value_t)]
-    form: Form,
-    /// Head that is to be labelled; without it all with one label a row
-    #[arg(long, value_name = "HEAD")]
-    head: Vec<String>,
-    /// Replace what is there under this name
-    #[arg(long)]
-    force: bool,
-    #[command(flatten)]
-    place: PlaceArgs,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-impl SuggestArgs {
-    pub(super) fn options(self) -> SuggestOptions {
-        SuggestOptions {
-            inputs: self.inputs,
-            model: self.place.model,
-            data: self.place.data,
-            source: self.source.options(),
-            heads: self.head,
-            n: self.n,
-            out: self.out,
-            form: self.form,
-            force: self.force,
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct DriftArgs {
-    /// Folder of the bundle
-    model: PathBuf,
-    /// New complaints, labels not needed
-    #[arg(required = true)]
-    inputs: Vec<PathBuf>,
     /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Replace what is there under this name
-    #[arg(long)]
-    force: bool,
-    /// New words told
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    words: usize,
-    /// Folder of tables
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
+    /// Write the rows with a wrong label, masked, as CSV
+    #[arg(long, value_name = "FILE")]
+    bad_cases: Option<PathBuf>,
     #[command(flatten)]
-    source: SourceArgs,
+    place: PlaceArgs,
+    #[command(flatten)]
+    tier: TierArgs,
+    #[command(flatten)]
+    source: LabelledArgs,
 }
 
-impl DriftArgs {
-    pub(super) fn options(self) -> DriftOptions {
-        DriftOptions {
-            model: self.model,
+impl EvaluateArgs {
+    pub(super) fn options(self) -> Result<EvaluateOptions> {
+        Ok(EvaluateOptions {
             inputs: self.inputs,
-            data: self.data,
-            source: self.source.options(),
+            model: self.place.model,
+            cascade: self.tier.cascade,
+            prior: self.tier.prior,
+            data: self.place.data,
+            source: self.source.options()?,
+            heads: self.head,
+            split: self.split,
             json: self.json,
-            force: self.force,
-            words: self.words,
-        }
+            bad_cases: self.bad_cases,
+        })
     }
 }

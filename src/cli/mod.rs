@@ -1,6 +1,8 @@
 //! The command line: argv to the options of a job. No logic beyond that.
 
 mod desk;
+mod labels;
+mod models;
 #[cfg(feature = "serve")]
 mod serve;
 mod train;
@@ -12,8 +14,8 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, Parser, Subcommand};
 
 use crate::error::{Error, Result};
-use crate::jobs::{self, HeadColumn, Outcome};
-use crate::source::{Encoding, Limits, SourceOptions, line_columns, plain_columns};
+use crate::jobs::{self, Outcome};
+use crate::source::{Encoding, Limits, SourceOptions, line_columns};
 
 /// 消保：把金融消费投诉变成有据可查的处理决定（类型、原因、紧急等级、队列、法定时限、处理单）。
 #[derive(Debug, Parser)]
@@ -43,23 +45,23 @@ enum Command {
     /// 训练：标注文件进，模型包出
     Train(train::TrainArgs),
     /// 标注核查：找出可能标错的标签，列成可在 Excel 里逐条判断的清单
-    LabelAudit(desk::LabelAuditArgs),
+    LabelAudit(labels::LabelAuditArgs),
     /// 选题：从未标注的投诉里挑出最值得先标的
-    Suggest(desk::SuggestArgs),
+    Suggest(labels::SuggestArgs),
     /// 评估：标注文件和模型包进，逐类指标出
-    Evaluate(EvaluateArgs),
+    Evaluate(desk::EvaluateArgs),
     /// 比较：新旧两个模型包在同一批数据上哪里变好、哪里变差，队列和时限会怎样变
-    Compare(desk::CompareArgs),
+    Compare(models::CompareArgs),
     /// 上线：守卫条件都成立才用新包替换在用的包；记录谁、何时、为何和当时的数字，可撤销
-    Promote(desk::PromoteArgs),
+    Promote(models::PromoteArgs),
     /// 门槛：多高的把握才自动办，能自动多少；为准确率、人手或紧急召回的承诺设门槛
-    Thresholds(desk::ThresholdsArgs),
+    Thresholds(models::ThresholdsArgs),
     /// 漂移：新来的投诉和模型当初见过的还像不像；不用标注估计准确率；可加入词典的新词
-    Drift(desk::DriftArgs),
+    Drift(models::DriftArgs),
     /// 解释：一条投诉，为什么这样判
     Explain(ExplainArgs),
     /// 检查：全部配置表、规则、模板与模型包
-    Check(CheckArgs),
+    Check(desk::CheckArgs),
     /// 查看：模型包的来历，或一个输入文件被读成什么样（已脱敏）
     Inspect(InspectArgs),
     /// 服务：同样的决定，经 HTTP 逐条或成批给出；附一页可以粘贴投诉的网页
@@ -96,19 +98,6 @@ struct ReplayArgs {
 }
 
 #[derive(Debug, Args)]
-struct CheckArgs {
-    /// Labelled files, or folders of them: doubles, near-doubles, openings, labels, counts
-    inputs: Vec<PathBuf>,
-    /// End with exit code 1 if labelled files have findings
-    #[arg(long)]
-    deny_warnings: bool,
-    #[command(flatten)]
-    place: PlaceArgs,
-    #[command(flatten)]
-    source: LabelledArgs,
-}
-
-#[derive(Debug, Args)]
 struct PlaceArgs {
     /// Folder of tables, rules and templates
     #[arg(long, default_value = "data", value_name = "DIR")]
@@ -141,27 +130,6 @@ fn delimiter(written: &str) -> std::result::Result<u8, String> {
         "|" | "bar" => Ok(b'|'),
         "\t" | "tab" | "\\t" => Ok(b'\t'),
         _ => Err("use one of `,` `;` `|` or `tab`".to_owned()),
-    }
-}
-
-/// How files of labelled rows are read.
-#[derive(Debug, Args)]
-struct LabelledArgs {
-    /// Columns of tab-separated lines without header, instead of finding them out: text, label, a head's name, `_` for one
-    /// that is not read
-    #[arg(long, value_name = "COLUMNS")]
-    columns: Option<String>,
-    #[command(flatten)]
-    source: SourceArgs,
-}
-
-impl LabelledArgs {
-    fn options(self) -> Result<SourceOptions> {
-        let plain = self.columns.as_deref().map(plain_columns).transpose();
-        Ok(SourceOptions {
-            plain: plain.map_err(|e| Error::Usage(format!("--columns: {e}")))?,
-            ..self.source.options()
-        })
     }
 }
 
@@ -241,31 +209,6 @@ struct TierArgs {
     /// The site's class mix, CSV `head,label,share` or TOML, where it is not that of the training texts
     #[arg(long, value_name = "FILE")]
     prior: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct EvaluateArgs {
-    /// Labelled files, or folders of them
-    #[arg(required = true)]
-    inputs: Vec<PathBuf>,
-    /// Label column to score, COLUMN or COLUMN=HEAD
-    #[arg(long, value_name = "COLUMN[=HEAD]")]
-    head: Vec<HeadColumn>,
-    /// Only the rows of one split of voices.toml
-    #[arg(long, value_enum)]
-    split: Option<jobs::Split>,
-    /// Also write the figures as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Write the rows with a wrong label, masked, as CSV
-    #[arg(long, value_name = "FILE")]
-    bad_cases: Option<PathBuf>,
-    #[command(flatten)]
-    place: PlaceArgs,
-    #[command(flatten)]
-    tier: TierArgs,
-    #[command(flatten)]
-    source: LabelledArgs,
 }
 
 #[derive(Debug, Args)]
@@ -361,23 +304,12 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         }
         Command::Train(a) => jobs::train::run(&a.options()?),
         Command::LabelAudit(a) => jobs::label_audit::run(&a.options()?),
-        Command::Suggest(a) => jobs::suggest::run(&a.options()),
-        Command::Evaluate(a) => jobs::evaluate::run(&jobs::evaluate::EvaluateOptions {
-            inputs: a.inputs,
-            model: a.place.model,
-            cascade: a.tier.cascade,
-            prior: a.tier.prior,
-            data: a.place.data,
-            source: a.source.options()?,
-            heads: a.head,
-            split: a.split,
-            json: a.json,
-            bad_cases: a.bad_cases,
-        }),
-        Command::Compare(a) => jobs::compare::run(&a.options()),
+        Command::Suggest(a) => jobs::suggest::run(&a.options()?),
+        Command::Evaluate(a) => jobs::evaluate::run(&a.options()?),
+        Command::Compare(a) => jobs::compare::run(&a.options()?),
         Command::Promote(a) => a.run(),
         Command::Thresholds(a) => jobs::thresholds::run(&a.options()?),
-        Command::Drift(a) => jobs::drift::run(&a.options()),
+        Command::Drift(a) => jobs::drift::run(&a.options()?),
         Command::Explain(a) => {
             let text = if a.text == "-" {
                 std::io::read_to_string(std::io::Read::take(std::io::stdin(), 1 << 20))
@@ -397,13 +329,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
                     && std::env::var_os("NO_COLOR").is_none(),
             })
         }
-        Command::Check(a) => jobs::check::run(&jobs::check::CheckOptions {
-            data: a.place.data,
-            model: a.place.model,
-            inputs: a.inputs,
-            source: a.source.options()?,
-            deny_warnings: a.deny_warnings,
-        }),
+        Command::Check(a) => jobs::check::run(&a.options()?),
         #[cfg(feature = "serve")]
         Command::Serve(a) => crate::serve::run(a.options()).map(|()| Outcome::Done),
         Command::Audit(a) => jobs::audit::run(&jobs::audit::AuditOptions {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::LabelledArgs;
+use super::desk::LabelledArgs;
 use crate::decide::Precision;
 use crate::error::{Error, Result};
 use crate::features::FeatureSpec;

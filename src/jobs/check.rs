@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Outcome, corpus};
+use super::{HeadColumn, Outcome, corpus};
 use crate::bundle::Bundle;
 use crate::error::Result;
 use crate::pipeline::Triage;
@@ -18,8 +18,18 @@ pub struct CheckOptions {
     /// Labelled files or folders; without them tables and bundle are checked.
     pub inputs: Vec<PathBuf>,
     pub source: SourceOptions,
+    /// Label columns to look at; empty: those of our heads that the files have.
+    pub heads: Vec<HeadColumn>,
     /// Findings in labelled files end with exit code 1.
     pub deny_warnings: bool,
+    /// A class with fewer rows is told as too thin.
+    pub least_per_class: usize,
+    /// The findings as JSON.
+    pub json: Option<PathBuf>,
+    /// A cleaned copy; the list of its changes stands beside it.
+    pub fix: Option<PathBuf>,
+    /// Overwrite results.
+    pub force: bool,
 }
 
 pub fn run(options: &CheckOptions) -> Result<Outcome> {

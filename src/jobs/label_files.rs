@@ -107,6 +107,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// How the files are opened.
+    pub fn options(&self) -> &SourceOptions {
+        &self.options
+    }
+
     /// All records of one file; labels stand under their heads, as they were written.
     pub fn read(&mut self, file: &Path) -> Result<(Vec<Complaint>, Vec<Rejected>)> {
         let source = Source::open(file, &self.options)?;

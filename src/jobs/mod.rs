@@ -48,6 +48,17 @@ impl Outcome {
     }
 }
 
+/// A file of results that is there already stays, unless the user says otherwise.
+pub(crate) fn refuse_existing(path: &std::path::Path, force: bool) -> crate::error::Result<()> {
+    if path.exists() && !force {
+        return Err(crate::error::Error::Usage(format!(
+            "{}: exists already: choose another name, or add --force",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
 /// A progress bar on stderr when that is a terminal, nothing otherwise.
 pub(crate) fn progress(length: Option<u64>, template: &str) -> indicatif::ProgressBar {
     use std::io::IsTerminal;

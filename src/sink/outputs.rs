@@ -240,6 +240,7 @@ pub fn put_in_place(dir: &Path, names: &[PathBuf], last: &Path) -> Result<()> {
 
 /// Writes a small file whole or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    // The parent of a bare name is empty, and no folder.
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
     let dir = parent.unwrap_or(Path::new("."));
     let part = part_path(dir, Path::new(path.file_name().unwrap_or_default()));

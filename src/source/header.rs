@@ -7,7 +7,7 @@ use std::path::Path;
 use rustc_hash::FxHashMap;
 
 use crate::error::{Error, Fault, Result};
-use crate::taxonomy::{Table, head};
+use crate::taxonomy::{Table, fold_label, head};
 
 /// What a column is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -148,7 +148,7 @@ impl ColumnNames {
 
     /// Where the labels of `column` stand among named columns: under that very name, under it in other width or case,
     /// or under a name that the table gives to the head of that name. Two of the last are `Err`.
-    pub(super) fn label_place<'n>(
+    pub(crate) fn label_place<'n>(
         &self,
         column: &str,
         cells: impl Iterator<Item = &'n str> + Clone,
@@ -170,10 +170,11 @@ impl ColumnNames {
 
     /// The known name that is nearest to `name`, and what it is read as; `None` if none is near, or `name` is known.
     pub(super) fn near(&self, name: &str) -> Option<(&str, &'static str)> {
-        let name = fold(name);
-        if self.names.contains_key(&name) || self.labels.contains_key(&name) {
+        let folded = fold(name);
+        if self.names.contains_key(&folded) || self.labels.contains_key(&folded) {
             return None;
         }
+        let name = fold_label(name);
         let roles = self
             .names
             .iter()
@@ -194,7 +195,8 @@ impl ColumnNames {
             .map(|(_, known, role)| (known, role))
     }
 
-    pub(super) fn role(&self, name: &str) -> Option<Role> {
+    /// The role that a column of this name plays.
+    pub fn role(&self, name: &str) -> Option<Role> {
         if let Some((_, role)) = self.mapped.iter().find(|(c, _)| c == name.trim()) {
             return Some(*role);
         }

@@ -3,6 +3,7 @@
 mod architecture;
 mod behaviour;
 mod bundle;
+mod desk;
 mod encoder;
 mod golden;
 mod inputs;
