@@ -8,18 +8,21 @@ use super::PlaceArgs;
 use super::desk::LabelledArgs;
 use super::train::FitArgs;
 use crate::error::Result;
-use crate::jobs::HeadColumn;
-use crate::jobs::label_audit::LabelAuditOptions;
+use crate::jobs::label_audit::{self, ApplyOptions, LabelAuditOptions};
 use crate::jobs::suggest::{Form, SuggestOptions};
+use crate::jobs::{HeadColumn, Outcome};
 
 #[derive(Debug, Args)]
 pub(super) struct LabelAuditArgs {
     /// Labelled files, or folders of them
-    #[arg(required = true)]
+    #[arg(required_unless_present = "apply", conflicts_with = "apply")]
     inputs: Vec<PathBuf>,
-    /// The review list, a CSV for Excel
-    #[arg(long, value_name = "FILE")]
+    /// The review list, a CSV for Excel; with --apply the folder of the files with the new labels
+    #[arg(long, value_name = "FILE|DIR")]
     out: PathBuf,
+    /// Put the labels of this review list, its last column filled in, into copies of the files that it names
+    #[arg(long, value_name = "FILE")]
+    apply: Option<PathBuf>,
     /// Replace what is there under these names
     #[arg(long)]
     force: bool,
@@ -48,10 +51,20 @@ pub(super) struct LabelAuditArgs {
 }
 
 impl LabelAuditArgs {
-    pub(super) fn options(self) -> Result<LabelAuditOptions> {
+    pub(super) fn run(self) -> Result<Outcome> {
+        if let Some(review) = self.apply {
+            return label_audit::apply(&ApplyOptions {
+                review,
+                out: self.out,
+                force: self.force,
+                data: self.data,
+                source: self.source.options()?,
+                heads: self.head,
+            });
+        }
         self.fit.check()?;
         let (features, fit) = self.fit.options();
-        Ok(LabelAuditOptions {
+        label_audit::run(&LabelAuditOptions {
             inputs: self.inputs,
             out: self.out,
             force: self.force,

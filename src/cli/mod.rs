@@ -303,7 +303,7 @@ pub fn run(cli: Cli) -> Result<Outcome> {
             })
         }
         Command::Train(a) => jobs::train::run(&a.options()?),
-        Command::LabelAudit(a) => jobs::label_audit::run(&a.options()?),
+        Command::LabelAudit(a) => a.run(),
         Command::Suggest(a) => jobs::suggest::run(&a.options()?),
         Command::Evaluate(a) => jobs::evaluate::run(&a.options()?),
         Command::Compare(a) => jobs::compare::run(&a.options()?),

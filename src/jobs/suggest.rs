@@ -127,7 +127,7 @@ pub fn run(options: &SuggestOptions) -> Result<Outcome> {
     bar.finish_and_clear();
     let picked = different(kept, options.n);
     let bytes = match options.form {
-        Form::Csv => to_csv(&picked, &heads, &bundle)?,
+        Form::Csv => to_csv(&picked, &heads, &bundle),
         Form::Doccano => to_doccano(&picked, &heads),
         Form::LabelStudio => to_label_studio(&picked, &heads, &bundle)?,
     };
@@ -313,7 +313,7 @@ fn different(candidates: Vec<Candidate>, n: usize) -> Vec<Candidate> {
 }
 
 /// For Excel: a column of its own for each head, empty, and what the model says beside it.
-fn to_csv(picked: &[Candidate], heads: &[&HeadSpec], bundle: &Bundle) -> Result<Vec<u8>> {
+fn to_csv(picked: &[Candidate], heads: &[&HeadSpec], bundle: &Bundle) -> Vec<u8> {
     let mut header = vec!["id".to_owned(), "text".to_owned()];
     header.extend(heads.iter().map(|h| h.name.clone()));
     for head in heads {
@@ -322,7 +322,7 @@ fn to_csv(picked: &[Candidate], heads: &[&HeadSpec], bundle: &Bundle) -> Result<
         }
     }
     header.extend(["why", "worth", "file", "line", "bundle"].map(str::to_owned));
-    let mut sheet = Sheet::new(header.iter().map(String::as_str))?;
+    let mut sheet = Sheet::new(header.iter().map(String::as_str));
     for c in picked {
         let mut cells = vec![c.id.clone(), c.masked.clone()];
         cells.extend(heads.iter().map(|_| String::new()));
@@ -334,7 +334,7 @@ fn to_csv(picked: &[Candidate], heads: &[&HeadSpec], bundle: &Bundle) -> Result<
         cells.push(heads[c.why].name.clone());
         cells.push(format!("{:.3}", c.worth));
         cells.extend([c.file.clone(), c.line.to_string(), bundle.id().to_owned()]);
-        sheet.push(cells.iter().map(String::as_str))?;
+        sheet.push(cells.iter().map(String::as_str));
     }
     sheet.into_bytes()
 }

@@ -311,7 +311,7 @@ fn write_flips(
         "标注",
         "对错变化",
         "投诉内容（已脱敏）",
-    ])?;
+    ]);
     for flip in &compared.flips {
         let row = &rows[flip.row];
         let turn = match (flip.gold.as_str(), &flip.old, &flip.new) {
@@ -330,7 +330,7 @@ fn write_flips(
             &flip.gold,
             turn,
             &given[1][flip.row].masked,
-        ])?;
+        ]);
     }
-    write_whole(path, &sheet.into_bytes()?)
+    write_whole(path, &sheet.into_bytes())
 }

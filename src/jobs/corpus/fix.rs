@@ -200,21 +200,21 @@ fn listed(changes: &[Change]) -> Vec<u8> {
 }
 
 /// The columns of the copy: those of the files, or for forms without a header what their records hold.
-struct Table {
-    names: Vec<String>,
+pub(in crate::jobs) struct Table {
+    pub names: Vec<String>,
     /// By column: the head whose labels it holds; the number of heads for the labels of any.
-    heads: Vec<Option<usize>>,
+    pub heads: Vec<Option<usize>>,
     /// Members of JSON records behind id, text and labels; `None` for files with a header.
     members: Option<Vec<String>>,
 }
 
 impl Table {
-    fn of(corpus: &Corpus, columns: &ColumnNames) -> Result<Table> {
+    pub fn of(corpus: &Corpus, columns: &ColumnNames) -> Result<Table> {
         let mut headers = corpus.files.iter().map(|f| f.columns.as_ref());
         let first = headers.next().flatten();
         if headers.any(|h| h != first) {
             return Err(Error::Usage(
-                "--fix: the files have different columns: clean them one by one".to_owned(),
+                "the files have different columns: take them one by one".to_owned(),
             ));
         }
         if let Some(names) = first {
@@ -250,7 +250,7 @@ impl Table {
             }
             if members.len() > 1000 {
                 return Err(Error::Usage(
-                    "--fix: the records have over 1000 different members: no table".to_owned(),
+                    "the records have over 1000 different members: no table".to_owned(),
                 ));
             }
         }
@@ -267,7 +267,7 @@ impl Table {
         })
     }
 
-    fn cells(&self, corpus: &Corpus, i: usize) -> Vec<String> {
+    pub fn cells(&self, corpus: &Corpus, i: usize) -> Vec<String> {
         let Some(members) = &self.members else {
             return corpus.cells(i).to_vec();
         };

@@ -20,7 +20,8 @@ use super::voices::{Split, Voices};
 use crate::error::{Error, Result};
 use crate::tables::Tables;
 use findings::{Findings, Kind, Place};
-use read::Corpus;
+pub(super) use fix::Table;
+pub(super) use read::Corpus;
 
 pub(super) fn check(options: &CheckOptions, tables: &Tables) -> Result<Outcome> {
     refuse_existing(options)?;

@@ -14,7 +14,7 @@ use crate::tables::Tables;
 use crate::taxonomy::LabelSet;
 
 /// One file, as far as the rows do not tell.
-pub(super) struct File {
+pub(in crate::jobs) struct File {
     pub name: String,
     /// Names of all columns; `None` for forms without a header.
     pub columns: Option<Vec<String>>,
@@ -27,7 +27,7 @@ pub(super) struct File {
 }
 
 /// The rows of all files.
-pub(super) struct Corpus {
+pub(in crate::jobs) struct Corpus {
     pub files: Vec<File>,
     /// Labels are codes where the taxonomy knows them.
     pub rows: Vec<Complaint>,

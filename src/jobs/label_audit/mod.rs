@@ -1,7 +1,10 @@
 //! `xiaobao label-audit`: labelled files in, the labels that are probably wrong out, ranked, for a person to judge.
 //! Law: a row is judged by networks that did not see it; nothing is deleted or changed, test rows are not looked at.
 
+mod apply;
 mod review;
+
+pub use apply::{ApplyOptions, apply};
 
 use std::path::PathBuf;
 

@@ -97,11 +97,11 @@ pub(super) fn write(
             line(prepared, own, suspect, why, near.join("；"))
         })
         .collect();
-    let mut sheet = Sheet::new(COLUMNS)?;
+    let mut sheet = Sheet::new(COLUMNS);
     for line in &lines {
-        sheet.push(line.iter().map(String::as_str))?;
+        sheet.push(line.iter().map(String::as_str));
     }
-    write_whole(&options.out, &sheet.into_bytes()?)?;
+    write_whole(&options.out, &sheet.into_bytes())?;
     Ok(lines.len())
 }
 
@@ -259,7 +259,7 @@ pub(super) fn write_probabilities(
     for spec in &prepared.specs {
         header.extend(spec.labels.iter().map(|l| format!("{}={l}", spec.name)));
     }
-    let mut sheet = Sheet::new(header.iter().map(String::as_str))?;
+    let mut sheet = Sheet::new(header.iter().map(String::as_str));
     for ((i, fold), probs) in rows.iter().zip(folds).zip(probs) {
         let row = &prepared.rows[*i];
         let mut cells = vec![
@@ -269,9 +269,9 @@ pub(super) fn write_probabilities(
             fold.to_string(),
         ];
         cells.extend(probs.iter().map(|p| format!("{p:.5}")));
-        sheet.push(cells.iter().map(String::as_str))?;
+        sheet.push(cells.iter().map(String::as_str));
     }
-    write_whole(path, &sheet.into_bytes()?)
+    write_whole(path, &sheet.into_bytes())
 }
 
 /// What was found, for the terminal: by head the estimate, and the pairs that are most often confused.
