@@ -1,5 +1,6 @@
 //! The binary as a user starts it, and the laws that no single room can prove.
 
+mod analyst;
 mod architecture;
 mod behaviour;
 mod bundle;

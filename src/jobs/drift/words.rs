@@ -17,6 +17,8 @@ const LEAST_TEXTS: u32 = 5;
 /// How much more often the parts stand together than by chance (logarithm), and how free its neighbours must be (nats); chosen.
 const LEAST_COHESION: f64 = 3.0;
 const LEAST_FREEDOM: f64 = 1.0;
+/// A segment that makes up more of all text than this is a word of every day, and no part of a new one; chosen.
+const COMMON_SHARE: f64 = 0.0005;
 /// Neighbours counted on each side.
 const MOST_NEIGHBOURS: usize = 8;
 /// Phrases held in memory; the rarest are forgotten beyond it.
@@ -112,12 +114,14 @@ impl Phrases {
             if held.n_texts < LEAST_TEXTS {
                 continue;
             }
+            let share = |w: &String| f64::from(self.single.get(w).copied().unwrap_or(1)) / total;
+            let is_number = |w: &String| w.chars().all(|c| c.is_ascii_digit());
+            if key.iter().any(|w| share(w) > COMMON_SHARE || is_number(w)) {
+                continue;
+            }
             // Against its parts independent of each other.
             let together = (f64::from(held.n) / total).ln();
-            let apart: f64 = key
-                .iter()
-                .map(|w| (f64::from(self.single.get(w).copied().unwrap_or(1)) / total).ln())
-                .sum();
+            let apart: f64 = key.iter().map(|w| share(w).ln()).sum();
             let is_free = |side: &FxHashMap<String, u32>| freedom(side) >= LEAST_FREEDOM;
             if together - apart < LEAST_COHESION * (key.len() - 1) as f64
                 || !is_free(&held.left)
