@@ -94,6 +94,12 @@ pub(super) struct EvaluateArgs {
     /// Write the rows with a wrong label, masked, as CSV
     #[arg(long, value_name = "FILE")]
     bad_cases: Option<PathBuf>,
+    /// Write the figures as one page for the browser: intervals, confusions, curves, worst mistakes (masked)
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Overwrite the files of --json, --bad-cases and --report
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
@@ -115,6 +121,8 @@ impl EvaluateArgs {
             split: self.split,
             json: self.json,
             bad_cases: self.bad_cases,
+            report: self.report,
+            force: self.force,
         })
     }
 }

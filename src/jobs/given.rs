@@ -11,7 +11,7 @@ use crate::clean::CleanText;
 use crate::clock::Moment;
 use crate::complaint::Complaint;
 use crate::cues::Scratch;
-use crate::decide::{Band, Calibration, Decision, Prior};
+use crate::decide::{Band, Calibration, Decision, Prior, Threshold};
 use crate::error::{Error, Result};
 use crate::model::{Activations, HeadKind, HeadSpec, offsets};
 use crate::pipeline::{Cascade, Front, Opinion, Triage, Workspace, opinions};
@@ -99,6 +99,22 @@ impl Models {
             (None, Some(encoder)) => encoder.id(),
             (None, None) => "",
         }
+    }
+
+    /// The fast model, which can say which words decided.
+    pub fn fast(&self) -> Option<&Arc<Bundle>> {
+        self.fast.as_ref()
+    }
+
+    /// Names and thresholds of one single head of the model that judges first.
+    pub fn thresholds(&self, place: usize) -> impl Iterator<Item = (&'static str, &Threshold)> {
+        let calibration = match (&self.fast, &self.encoder) {
+            (Some(fast), _) => Some(fast.calibration()),
+            (None, Some(encoder)) => Some(encoder.calibration()),
+            (None, None) => None,
+        };
+        let head = calibration.map(|c| &c.heads[place]);
+        head.into_iter().map(|h| ("auto", &h.auto))
     }
 
     /// Id of the encoder behind a fast model.

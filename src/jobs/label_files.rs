@@ -148,9 +148,21 @@ impl<'a> Reader<'a> {
         let mut labels = seen[..n_heads].to_vec();
         let is_ours =
             |h: &HeadColumn| h.column == h.head && !self.taxonomy.codes(&h.head).is_empty();
-        let by_any = seen[n_heads]
-            && (source.has_no_columns()
-                || labels.iter().all(|seen| !seen) && self.heads.iter().all(is_ours));
+        let all_ours = self.heads.iter().all(is_ours);
+        // 标签 is the column of flags beside others, and alone whatever it holds.
+        let lone = labels.iter().position(|seen| *seen).filter(|k| {
+            all_ours
+                && n_heads > 1
+                && !seen[n_heads]
+                && self.heads[*k].head == head::FLAGS
+                && labels.iter().filter(|seen| **seen).count() == 1
+        });
+        let by_any = lone.is_some()
+            || seen[n_heads]
+                && (source.has_no_columns() || all_ours && labels.iter().all(|seen| !seen));
+        if let Some(k) = lone {
+            labels[k] = false;
+        }
         if by_any && n_heads > 1 && self.sets.iter().any(Option::is_none) {
             return Err(Error::Usage(format!(
                 "{}: has one list of labels: ask for one head, e.g. --head {}",
@@ -159,10 +171,17 @@ impl<'a> Reader<'a> {
             )));
         }
         for row in &mut rows {
-            let any = row.labels.remove(n_heads);
+            let mut any = row.labels.remove(n_heads);
+            if let Some(k) = lone {
+                any = std::mem::take(&mut row.labels[k]);
+            }
             if by_any {
                 self.spread(&any, &mut row.labels[..n_heads], &mut labels);
             }
+        }
+        if let Some(k) = lone {
+            // Not one label: then it says that no row has a flag.
+            labels[k] |= labels.iter().all(|seen| !seen);
         }
         let found = source.found();
         let packed = found

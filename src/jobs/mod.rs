@@ -31,6 +31,9 @@ pub use labelled::HeadColumn;
 pub use train_encoder::{EncoderStart, EncoderTraining};
 pub use voices::Split;
 
+/// What all pages look like.
+const PAGE_CSS: &str = include_str!("page.css");
+
 /// How a job that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {

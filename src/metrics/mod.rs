@@ -2,15 +2,21 @@
 //! Law: no figure without its n; a class that does not occur has no figure instead of a zero.
 
 mod confident;
+mod cost;
+mod curve;
 pub mod exact;
+mod interval;
 mod paired;
 mod reference;
 
+use serde::Serialize;
+
 pub use confident::{Doubts, Suspect};
+pub use cost::{LevelCosts, URGENT_LEVELS, level_costs};
+pub use curve::{CurvePoint, at, curve};
+pub use interval::{f1_interval, wilson};
 pub use paired::{ClassDifference, Comparison, Difference, Pair, compare};
 pub use reference::{Reference, Seen, Spread, Stability, class_mix};
-
-use serde::Serialize;
 
 /// Precision, recall and F1 of one label; `None` where nothing was there to count.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +29,10 @@ pub struct ClassScore {
     pub precision: Option<f64>,
     pub recall: Option<f64>,
     pub f1: Option<f64>,
+    /// 95 % intervals: Wilson's for precision and recall, `f1_interval` for F1.
+    pub precision_interval: Option<[f64; 2]>,
+    pub recall_interval: Option<[f64; 2]>,
+    pub f1_interval: Option<[f64; 2]>,
 }
 
 /// One bin of the reliability diagram.
@@ -40,6 +50,8 @@ pub struct Scorecard {
     pub head: String,
     pub n: usize,
     pub accuracy: f64,
+    /// 95 %, Wilson.
+    pub accuracy_interval: Option<[f64; 2]>,
     /// Mean F1 over the labels that occur in the gold labels.
     pub macro_f1: f64,
     pub classes: Vec<ClassScore>,
@@ -83,6 +95,7 @@ pub fn score(head: &str, labels: &[String], answers: &[Answer]) -> Scorecard {
         head: head.to_owned(),
         n,
         accuracy: share(right, n).unwrap_or(0.0),
+        accuracy_interval: wilson(right, n),
         macro_f1: macro_f1(&classes),
         expected_calibration_error: reliability
             .iter()
@@ -117,6 +130,7 @@ pub fn score_multi(head: &str, labels: &[String], rows: &[(Vec<usize>, Vec<usize
         head: head.to_owned(),
         n: rows.len(),
         accuracy: share(same, rows.len()).unwrap_or(0.0),
+        accuracy_interval: wilson(same, rows.len()),
         macro_f1: macro_f1(&classes),
         classes,
         confusion: Vec::new(),
@@ -133,6 +147,9 @@ fn class_score(label: &str, right: usize, n: usize, n_given: usize) -> ClassScor
         precision: share(right, n_given),
         recall: share(right, n),
         f1: (n > 0).then(|| 2.0 * right as f64 / (n + n_given) as f64),
+        precision_interval: wilson(right, n_given),
+        recall_interval: wilson(right, n),
+        f1_interval: (n > 0).then(|| f1_interval(right, n, n_given)).flatten(),
     }
 }
 

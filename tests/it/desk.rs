@@ -156,6 +156,16 @@ fn the_nearest_label_is_asked_about_and_none_is_shown() {
 }
 
 #[test]
+fn a_text_in_the_place_of_a_label_is_not_shown() {
+    let dir = dir();
+    let file = with(dir.path(), &[("年费", "等了三个小时，没有人理我")]);
+    let checked = check(dir.path(), &file, &["--head", "类型=业务"]);
+    assert_eq!(checked.rows("cell.shifted"), [5]);
+    let told = format!("{}{}", checked.ran.stdout, checked.report);
+    assert!(!told.contains("三个小时"), "{told}");
+}
+
+#[test]
 fn personal_data_is_named_by_kind_and_denied_by_none() {
     let dir = dir();
     let text = "我叫张晓明，手机13800138000，请回电";

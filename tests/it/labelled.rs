@@ -376,6 +376,32 @@ fn heads_that_a_file_does_not_label_are_left_out_or_asked_for() {
 }
 
 #[test]
+fn a_lone_column_of_labels_is_read_for_what_it_holds() {
+    let dir = dir();
+    let types = write(
+        dir.path(),
+        "a.csv",
+        "文本,标签\n催收天天打电话,债务催收\n年费乱扣,BK01\n",
+    );
+    let (ran, figures) = evaluate(dir.path(), &types, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let found = counts(&figures.expect("figures"));
+    assert_eq!((found.len(), found[0].0.as_str()), (1, "type"));
+    let flags = write(
+        dir.path(),
+        "b.csv",
+        "文本,标签\n老人被骗,特殊群体\n年费乱扣,\n",
+    );
+    let (ran, figures) = evaluate(dir.path(), &flags, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let found = counts(&figures.expect("figures"));
+    assert_eq!(
+        found,
+        [("flags".to_owned(), vec![("F_VULN".to_owned(), 1)])]
+    );
+}
+
+#[test]
 fn damaged_exports_cost_their_rows_and_name_the_place() {
     let dir = dir();
     let task = |text: &str| format!("{{\"text\":\"{text}\",\"type\":\"BK01\"}}");

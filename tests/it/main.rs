@@ -15,6 +15,7 @@ mod night;
 mod public;
 mod redaction;
 mod repeats;
+mod report;
 mod run;
 #[cfg(feature = "serve")]
 mod serve;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::labels::looks_like_text;
 use super::read::Corpus;
 use crate::complaint::Complaint;
 use crate::tables::Tables;
@@ -16,7 +17,10 @@ pub(super) fn print(corpus: &Corpus, tables: &Tables, voices: bool) {
         for (k, column) in heads.iter().enumerate() {
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
             for row in &corpus.rows {
-                *counts.entry(row.labels[k].trim()).or_default() += 1;
+                let label = row.labels[k].trim();
+                // What is no label may be a text, and none is shown.
+                let shown = if looks_like_text(label) { "…" } else { label };
+                *counts.entry(shown).or_default() += 1;
             }
             println!("\n| {} | n |\n|---|---|", column.head);
             // More classes than a screen holds are no table.

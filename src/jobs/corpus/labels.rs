@@ -96,7 +96,8 @@ fn labels_of(cell: &str, many: bool) -> Vec<&str> {
     }
 }
 
-fn looks_like_text(label: &str) -> bool {
+/// A text that has come into a label's place.
+pub(super) fn looks_like_text(label: &str) -> bool {
     label.chars().nth(LABEL_CHARS).is_some() || label.contains(['。', '，', '！', '？', '\n'])
 }
 

@@ -200,7 +200,10 @@ pub(super) fn page(
     let alerts_more = n_alerts.saturating_sub(ALERTS);
     let mut environment = Environment::new();
     let broken = |e: minijinja::Error| Error::Failed(format!("{FILE} cannot be written: {e}"));
-    environment.add_template(FILE, PAGE).map_err(broken)?;
+    environment
+        .add_template("page.css", crate::jobs::PAGE_CSS)
+        .and_then(|()| environment.add_template(FILE, PAGE))
+        .map_err(broken)?;
     let page = Page {
         title: total.cases.as_ref().map_or("", |c| &c.night),
         total,

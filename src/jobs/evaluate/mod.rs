@@ -1,9 +1,14 @@
 //! `xiaobao evaluate`: labelled files and a bundle to per-class figures, by the same road as triage.
 //! Law: every figure with its n; urgency is scored as decided (model and rules) and as the model alone.
 
+mod bad_cases;
+mod charts;
+mod page;
+mod text;
+mod worst;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -14,9 +19,11 @@ use super::labelled::{self, HeadColumn, heads_or_default};
 use super::voices::{Split, Voices};
 use crate::complaint::Complaint;
 use crate::error::{Error, Result};
-use crate::metrics::{Answer, Scorecard, score, score_multi};
+use crate::metrics::{
+    Answer, CurvePoint, LevelCosts, Scorecard, at, curve, level_costs, score, score_multi,
+};
 use crate::model::{HeadKind, HeadSpec, Target};
-use crate::sink::MARK;
+use crate::sink::write_whole;
 use crate::source::SourceOptions;
 use crate::tables::Tables;
 use crate::taxonomy::{LabelSet, head};
@@ -39,6 +46,10 @@ pub struct EvaluateOptions {
     pub split: Option<Split>,
     pub json: Option<PathBuf>,
     pub bad_cases: Option<PathBuf>,
+    /// The figures as one page.
+    pub report: Option<PathBuf>,
+    /// Overwrite results.
+    pub force: bool,
 }
 
 #[derive(Serialize)]
@@ -48,10 +59,60 @@ struct Report {
     rejected: usize,
     split: Option<String>,
     heads: Vec<Scorecard>,
+    /// By head, the same order.
+    details: Vec<HeadDetails>,
+    by_length: Vec<LengthFigures>,
     by_genre: BTreeMap<String, Vec<Scorecard>>,
     bands: BTreeMap<&'static str, BandFigures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cascade: Option<CascadeFigures>,
+}
+
+/// What the classes do not tell of a head.
+#[derive(Serialize)]
+struct HeadDetails {
+    /// Precision and errors by the share that goes by itself; empty for heads with any number of labels.
+    curve: Vec<CurvePoint>,
+    /// What the thresholds of the bundle give on these rows.
+    thresholds: Vec<ThresholdFigures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    costs: Option<LevelCosts>,
+}
+
+/// A threshold of the bundle, and what it gives here.
+#[derive(Serialize)]
+struct ThresholdFigures {
+    name: &'static str,
+    /// Precision that was asked for when it was fitted.
+    asked: f32,
+    point: CurvePoint,
+}
+
+/// The figures of texts of one length.
+#[derive(Serialize)]
+struct LengthFigures {
+    name: &'static str,
+    heads: Vec<Scorecard>,
+}
+
+/// Lengths of masked texts in characters; chosen.
+const LENGTHS: [(&str, usize, usize); 6] = [
+    ("1–20 字", 0, 21),
+    ("21–50 字", 21, 51),
+    ("51–100 字", 51, 101),
+    ("101–300 字", 101, 301),
+    ("301–1000 字", 301, 1001),
+    ("1000 字以上", 1001, usize::MAX),
+];
+
+/// The rows with what they carry and were given.
+struct Picked<'a> {
+    rows: &'a [Complaint],
+    given: &'a [Given],
+    /// By row and head.
+    gold: &'a [Vec<Option<Target>>],
+    /// Places of the scored heads among the model's.
+    places: &'a [usize],
 }
 
 /// What the encoder changes, by the first scored head.
@@ -99,7 +160,88 @@ struct BandFigures {
     right: usize,
 }
 
+/// The rows with a label for single head `k`.
+fn answers(k: usize, rows: &[usize], gold: &[Vec<Option<Target>>], given: &[Given]) -> Vec<Answer> {
+    rows.iter()
+        .filter_map(|i| match (&gold[*i][k], &given[*i].heads[k]) {
+            (Some(Target::One(gold)), GivenHead::One(given, prob)) => Some(Answer {
+                gold: *gold as usize,
+                given: *given,
+                prob: *prob,
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
+fn score_head(
+    head: &HeadSpec,
+    k: usize,
+    rows: &[usize],
+    gold: &[Vec<Option<Target>>],
+    given: &[Given],
+) -> Scorecard {
+    match head.kind {
+        HeadKind::Single => score(&head.name, &head.labels, &answers(k, rows, gold, given)),
+        HeadKind::Multi => {
+            let pairs: Vec<(Vec<usize>, Vec<usize>)> = rows
+                .iter()
+                .filter_map(|i| match (&gold[*i][k], &given[*i].heads[k]) {
+                    (Some(Target::Any(gold)), GivenHead::Any(given)) => {
+                        let gold = gold.iter().map(|g| *g as usize).collect();
+                        Some((gold, given.clone()))
+                    }
+                    _ => None,
+                })
+                .collect();
+            score_multi(&head.name, &head.labels, &pairs)
+        }
+    }
+}
+
+fn details(
+    models: &Models,
+    places: &[usize],
+    gold: &[Vec<Option<Target>>],
+    given: &[Given],
+) -> Vec<HeadDetails> {
+    let all: Vec<usize> = (0..given.len()).collect();
+    let detail = |(k, place): (usize, &usize)| {
+        let head = &models.heads()[*place];
+        if head.kind == HeadKind::Multi {
+            return HeadDetails {
+                curve: Vec::new(),
+                thresholds: Vec::new(),
+                costs: None,
+            };
+        }
+        let answers = answers(k, &all, gold, given);
+        let thresholds = models
+            .thresholds(*place)
+            .map(|(name, threshold)| ThresholdFigures {
+                name,
+                asked: threshold.asked,
+                point: at(&answers, threshold.prob),
+            });
+        // Levels stand in the order of the table, which is that of the bundle's labels.
+        let costs = (head.name == head::URGENCY).then(|| {
+            let card = score(&head.name, &head.labels, &answers);
+            level_costs(&card.confusion)
+        });
+        HeadDetails {
+            curve: curve(&answers),
+            thresholds: thresholds.collect(),
+            costs,
+        }
+    };
+    places.iter().enumerate().map(detail).collect()
+}
+
 pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
+    let outputs = [&options.report, &options.json, &options.bad_cases];
+    for path in outputs.into_iter().flatten() {
+        super::refuse_existing(path, options.force)?;
+    }
     let tables = Arc::new(Tables::load(&options.data)?);
     let models = Models::load(
         &options.model,
@@ -187,42 +329,12 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
         return Err(Error::Config(faults));
     }
     let score_rows = |keep: &dyn Fn(usize) -> bool| -> Vec<Scorecard> {
-        let mut cards = Vec::new();
-        for (k, place) in places.iter().enumerate() {
-            let spec_head = &heads[*place];
-            let picked = (0..rows.len()).filter(|i| keep(*i));
-            let card = match spec_head.kind {
-                HeadKind::Single => {
-                    let answers: Vec<Answer> = picked
-                        .filter_map(|i| match (&gold[i][k], &given[i].heads[k]) {
-                            (Some(Target::One(gold)), GivenHead::One(given, prob)) => {
-                                Some(Answer {
-                                    gold: *gold as usize,
-                                    given: *given,
-                                    prob: *prob,
-                                })
-                            }
-                            _ => None,
-                        })
-                        .collect();
-                    score(&spec_head.name, &spec_head.labels, &answers)
-                }
-                HeadKind::Multi => {
-                    let pairs: Vec<(Vec<usize>, Vec<usize>)> = picked
-                        .filter_map(|i| match (&gold[i][k], &given[i].heads[k]) {
-                            (Some(Target::Any(gold)), GivenHead::Any(given)) => {
-                                let gold = gold.iter().map(|g| *g as usize).collect();
-                                Some((gold, given.clone()))
-                            }
-                            _ => None,
-                        })
-                        .collect();
-                    score_multi(&spec_head.name, &spec_head.labels, &pairs)
-                }
-            };
-            cards.push(card);
-        }
-        cards
+        let kept: Vec<usize> = (0..rows.len()).filter(|i| keep(*i)).collect();
+        places
+            .iter()
+            .enumerate()
+            .map(|(k, place)| score_head(&heads[*place], k, &kept, &gold, &given))
+            .collect()
     };
     let mut by_genre = BTreeMap::new();
     for genre in given.iter().map(|g| &g.genre).filter(|g| !g.is_empty()) {
@@ -230,6 +342,13 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
             by_genre.insert(genre.clone(), score_rows(&|i| &given[i].genre == genre));
         }
     }
+    let by_length = LENGTHS.map(|(name, from, to)| {
+        let inside = |i: usize| (from..to).contains(&given[i].masked.chars().count());
+        LengthFigures {
+            name,
+            heads: score_rows(&inside),
+        }
+    });
     let mut bands: BTreeMap<&'static str, BandFigures> = BTreeMap::new();
     for (given, gold) in given.iter().zip(&gold) {
         if let (Some(band), Some(Some(Target::One(gold))), Some(GivenHead::One(label, _))) =
@@ -246,157 +365,40 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
         rejected: labelled.rejected,
         split: options.split.map(|s| format!("{s:?}").to_lowercase()),
         heads: score_rows(&|_| true),
+        details: details(&models, &places, &gold, &given),
         by_genre,
+        by_length: by_length
+            .into_iter()
+            .filter(|l| l.heads.iter().any(|h| h.n > 0))
+            .collect(),
         bands,
         cascade: models
             .cascade_id()
             .map(|id| cascade_figures(id, &given, &gold)),
     };
-    print!("{}", text(&report));
+    print!("{}", text::text(&report));
+    if let Some(path) = &options.report {
+        let picked = Picked {
+            rows: &rows,
+            given: &given,
+            gold: &gold,
+            places: &places,
+        };
+        let worst = worst::find(&models, &tables, &picked)?;
+        write_whole(path, &page::page(&report, &tables, worst)?)?;
+    }
     if let Some(path) = &options.json {
         let mut bytes = serde_json::to_vec_pretty(&report)
             .map_err(|e| Error::Failed(format!("the report cannot be written: {e}")))?;
         bytes.push(b'\n');
-        std::fs::write(path, bytes).map_err(|e| Error::io(path, "cannot be written", e))?;
+        write_whole(path, &bytes)?;
     }
     if let Some(path) = &options.bad_cases {
-        write_bad_cases(path, &rows, &given, &gold, &places, heads)?;
+        bad_cases::write(path, &rows, &given, &gold, &places, heads)?;
     }
     Ok(if labelled.rejected > 0 {
         Outcome::DoneWithRejects
     } else {
         Outcome::Done
     })
-}
-
-/// The report for people: one block a head.
-fn text(report: &Report) -> String {
-    let mut out = String::new();
-    let pct = |v: Option<f64>| v.map_or_else(|| "—".to_owned(), |v| format!("{v:.3}"));
-    let _ = writeln!(out, "bundle {} · n {}", report.bundle, report.n);
-    for card in &report.heads {
-        let _ = writeln!(
-            out,
-            "\n{}: accuracy {:.4} · macro-F1 {:.4} · ECE {:.3} · n {}",
-            card.head, card.accuracy, card.macro_f1, card.expected_calibration_error, card.n
-        );
-        let _ = writeln!(out, "  label            P      R      F1     n  given");
-        for c in &card.classes {
-            let _ = writeln!(
-                out,
-                "  {:<14} {:>6} {:>6} {:>6} {:>5} {:>6}",
-                c.label,
-                pct(c.precision),
-                pct(c.recall),
-                pct(c.f1),
-                c.n,
-                c.n_given
-            );
-        }
-        if !card.confusion.is_empty() && card.classes.len() <= 24 {
-            let _ = writeln!(out, "  confusion (rows gold, columns given)");
-            for (c, row) in card.classes.iter().zip(&card.confusion) {
-                let cells: Vec<String> = row
-                    .iter()
-                    .map(|n| {
-                        if *n == 0 {
-                            "   ·".to_owned()
-                        } else {
-                            format!("{n:>4}")
-                        }
-                    })
-                    .collect();
-                let _ = writeln!(out, "  {:<14}{}", c.label, cells.concat());
-            }
-        }
-    }
-    for (genre, cards) in &report.by_genre {
-        let parts: Vec<String> = cards
-            .iter()
-            .map(|c| format!("{} {:.3}/{:.3}", c.head, c.accuracy, c.macro_f1))
-            .collect();
-        let n = cards.first().map_or(0, |c| c.n);
-        let _ = writeln!(
-            out,
-            "\ngenre {genre} (n {n}; accuracy/macro-F1): {}",
-            parts.join(" · ")
-        );
-    }
-    for (band, f) in &report.bands {
-        let _ = writeln!(
-            out,
-            "band {band}: {} of {} rows, type right in {:.3}",
-            f.n,
-            report.n,
-            f.right as f64 / f.n.max(1) as f64
-        );
-    }
-    if let Some(c) = &report.cascade {
-        let share = |n: usize, of: usize| n as f64 / of.max(1) as f64;
-        let _ = writeln!(
-            out,
-            "cascade: {} of {} rows ({:.3}) sent on to encoder {}; there the first head is right in {:.3} by the fast model, {:.3} by the encoder (n {})",
-            c.sent_on,
-            report.n,
-            share(c.sent_on, report.n),
-            c.bundle,
-            share(c.right_fast, c.labelled),
-            share(c.right_encoder, c.labelled),
-            c.labelled
-        );
-    }
-    out
-}
-
-/// Rows that were given a wrong label, masked, as CSV for Excel.
-fn write_bad_cases(
-    path: &Path,
-    rows: &[Complaint],
-    given: &[Given],
-    gold: &[Vec<Option<Target>>],
-    places: &[usize],
-    heads: &[HeadSpec],
-) -> Result<()> {
-    let failed = |e: csv::Error| Error::Failed(format!("{}: {e}", path.display()));
-    let mut writer = csv::Writer::from_writer(MARK.to_vec());
-    writer
-        .write_record([
-            "file",
-            "line",
-            "id",
-            "head",
-            "gold",
-            "given",
-            "prob",
-            "masked_text",
-        ])
-        .map_err(failed)?;
-    for ((row, given), gold) in rows.iter().zip(given).zip(gold) {
-        for (k, p) in places.iter().enumerate() {
-            let head = &heads[*p];
-            if let (Some(Target::One(gold)), GivenHead::One(label, prob)) =
-                (&gold[k], &given.heads[k])
-                && *gold as usize != *label
-            {
-                let line = row.position.line.to_string();
-                let prob = format!("{prob:.3}");
-                writer
-                    .write_record([
-                        &*row.position.file,
-                        &line,
-                        &row.id,
-                        &head.name,
-                        &head.labels[*gold as usize],
-                        &head.labels[*label],
-                        &prob,
-                        &given.masked,
-                    ])
-                    .map_err(failed)?;
-            }
-        }
-    }
-    let bytes = writer
-        .into_inner()
-        .map_err(|e| Error::Failed(format!("{}: {e}", path.display())))?;
-    std::fs::write(path, bytes).map_err(|e| Error::io(path, "cannot be written", e))
 }
