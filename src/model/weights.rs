@@ -41,17 +41,13 @@ impl Weights {
     /// is noise beside rows that already mean something.
     pub fn begin_with(&mut self, init: &Network, member: usize) {
         let (dim, hidden, inner) = (self.spec.dim, self.spec.hidden, self.spec.inner());
-        let alpha: f32 = std::env::var("XB_ALPHA")
-            .ok()
-            .and_then(|a| a.parse().ok())
-            .unwrap_or(1.0);
         let known = init.spec.n_features.min(self.spec.n_features);
         for id in 0..known {
             let (codes, scale) = init.table.row(id as u32);
             let own = &codes[member * dim..][..dim];
             let row = &mut self.table[id * dim..][..dim];
             for (to, from) in row.iter_mut().zip(own) {
-                *to = alpha * scale * f32::from(*from);
+                *to = INIT_SHARE * scale * f32::from(*from);
             }
         }
         self.w1
@@ -126,6 +122,10 @@ impl Weights {
         folded
     }
 }
+
+/// What rows that are begun with keep of their length: at full length they drown what a few new rows teach. Of 0.1, 0.3 and
+/// 1 the best on 50, 200 and 500 rows of civic_complaints, two seeds.
+const INIT_SHARE: f32 = 0.3;
 
 /// Outputs of the labels that both have under heads of one name and kind.
 fn same_labels(own: &[HeadSpec], their: &[HeadSpec]) -> Vec<(usize, usize)> {
