@@ -403,6 +403,7 @@ fn evaluate_takes_both_kinds(dir: &Path, rows: &str, encoder: &Path) {
         "calibration",
         "--json",
         &report,
+        "--force",
         "--model",
     ];
     let ran = xiaobao(&[&args[..], &[&encoder]].concat());

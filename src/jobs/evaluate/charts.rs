@@ -58,6 +58,7 @@ pub(super) fn reliability(card: &Scorecard) -> Result<String> {
     draw(HALF, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(12)
+            .margin_right(24)
             .x_label_area_size(44)
             .y_label_area_size(56)
             .build_cartesian_2d(0f64..1f64, 0f64..1f64)
@@ -144,6 +145,7 @@ pub(super) fn curve(details: &HeadDetails, which: Curve) -> Result<String> {
     draw(HALF, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(12)
+            .margin_right(24)
             .x_label_area_size(44)
             .y_label_area_size(56)
             .build_cartesian_2d(0f64..1f64, low..high)
@@ -198,9 +200,14 @@ fn mark(
     let disc = Circle::new(at, 6, HOT.filled());
     chart.draw_series([disc]).map_err(failed)?;
     let words = format!("{} ≥ {:.2}", threshold.name, p.prob);
-    let shift = if x > 0.6 { -100 } else { 10 };
-    let label =
-        EmptyElement::at(at) + Text::new(words, (shift, 10), (FONT, 13).into_font().color(&HOT));
+    // Where the curve is not: it falls to the right in both pictures.
+    let shift = match which {
+        Curve::Precision if x > 0.4 => (-92, 8),
+        Curve::Precision => (6, 8),
+        Curve::Errors if x > 0.6 => (-92, -20),
+        Curve::Errors => (8, -16),
+    };
+    let label = EmptyElement::at(at) + Text::new(words, shift, (FONT, 13).into_font().color(&HOT));
     chart.draw_series([label]).map(|_| ()).map_err(failed)
 }
 
