@@ -7,7 +7,7 @@ use crate::serve::ServeOptions;
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Address and port; only this machine's own
+    /// Address and port; other than this machine's own only with --keys
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: std::net::SocketAddr,
     /// Longest body of one complaint
@@ -25,6 +25,9 @@ pub(super) struct ServeArgs {
     /// Time for one complaint, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     timeout_ms: u64,
+    /// File of the callers' keys, as `xiaobao keys add` writes it; without it whoever is on this machine may call
+    #[arg(long, value_name = "FILE")]
+    keys: Option<std::path::PathBuf>,
     /// No line on stderr for each request
     #[arg(long)]
     quiet: bool,
@@ -48,6 +51,7 @@ impl ServeArgs {
             max_concurrent: self.max_concurrent.clamp(1, 4096),
             timeout: std::time::Duration::from_millis(self.timeout_ms.max(1)),
             access_log: !self.quiet,
+            keys: self.keys,
         }
     }
 }

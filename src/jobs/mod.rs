@@ -6,6 +6,8 @@ pub mod check;
 pub mod evaluate;
 pub mod explain;
 pub mod inspect;
+#[cfg(feature = "serve")]
+pub mod keys;
 pub mod replay;
 pub mod train;
 pub mod triage;

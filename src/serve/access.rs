@@ -10,8 +10,8 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::Shared;
 use super::problem::{Code, Problem};
+use super::{Shared, auth};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 
@@ -22,28 +22,22 @@ static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 pub(super) async fn log(
     State(shared): State<Arc<Shared>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let started = Instant::now();
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "unknown".to_owned(), |p| p.as_str().to_owned());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let known = matched.as_ref().map(MatchedPath::as_str);
+    let route = known.unwrap_or("unknown").to_owned();
     let method = request.method().clone();
-    // Only single complaints have one answer to wait for; batches flow as long as their client sends.
-    let mut response = if route == "/v1/triage:batch" {
-        next.run(request).await
-    } else {
-        match tokio::time::timeout(shared.options.timeout, next.run(request)).await {
-            Ok(response) => response,
-            Err(_) => Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "timeout",
-                "超过时限，没有产生决定",
-            )
-            .into_response(),
+    let admitted = auth::admit(&shared, known, &method, request.headers());
+    let mut response = match admitted {
+        Err(problem) if auth::is_page(&route) => auth::refused(problem, &method),
+        Err(problem) => problem.into_response(),
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            answer(&shared, &route, request, next).await
         }
     };
     // axum's own refusal of a body that is too long.
@@ -74,4 +68,18 @@ pub(super) async fn log(
         .headers_mut()
         .insert(REQUEST_ID, HeaderValue::from(number));
     response
+}
+
+/// Only single complaints have one answer to wait for; batches flow as long as their client sends.
+async fn answer(shared: &Shared, route: &str, request: Request, next: Next) -> Response {
+    if route == "/v1/triage:batch" {
+        return next.run(request).await;
+    }
+    match tokio::time::timeout(shared.options.timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let what = "超过时限，没有产生决定";
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", what).into_response()
+        }
+    }
 }

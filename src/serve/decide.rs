@@ -6,6 +6,7 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -17,6 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::Shared;
+use super::auth::Caller;
 use super::problem::Problem;
 use crate::complaint::Complaint;
 use crate::digest::sha256;
@@ -94,13 +96,18 @@ pub(super) fn permit(shared: &Shared) -> std::result::Result<OwnedSemaphorePermi
 /// `POST /v1/triage`: the object of `triage -` in and out.
 pub(super) async fn one(
     State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Bytes,
 ) -> std::result::Result<Response, Problem> {
     let key = headers.get(IDEMPOTENCY_KEY).map(|v| v.as_bytes());
     let key = match key {
         None => None,
-        Some(key) if key.len() <= 255 => Some(sha256(key)),
+        // Each caller numbers its own requests.
+        Some(key) if key.len() <= 255 => {
+            let whose = caller.key.as_deref().unwrap_or_default();
+            Some(sha256(&[whose.as_bytes(), b"\0", key].concat()))
+        }
         Some(_) => {
             let code = "idempotency.too_long";
             return Err(Problem::new(

@@ -3,7 +3,10 @@
 //! bounds is refused at once; health answers whatever the load.
 
 mod access;
+mod auth;
 mod decide;
+pub mod keys;
+mod listen;
 mod metrics;
 mod page;
 mod problem;
@@ -20,10 +23,6 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -31,6 +30,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::error::{Error, Result};
 use crate::pipeline::Triage;
+use keys::Keys;
 use metrics::Metrics;
 use problem::Problem;
 
@@ -54,6 +54,8 @@ pub struct ServeOptions {
     pub timeout: Duration,
     /// One line a request on stderr.
     pub access_log: bool,
+    /// File of the callers' keys; without it whoever reaches the address may call.
+    pub keys: Option<PathBuf>,
 }
 
 /// What all handlers share.
@@ -65,6 +67,10 @@ struct Shared {
     metrics: Metrics,
     answers: decide::Answers,
     draining: AtomicBool,
+    /// The keys in force; `None` without `--keys`.
+    keys: Option<ArcSwap<Keys>>,
+    /// People signed in at the page.
+    sessions: auth::Sessions,
 }
 
 fn load(options: &ServeOptions) -> Result<Triage> {
@@ -74,12 +80,22 @@ fn load(options: &ServeOptions) -> Result<Triage> {
 
 /// Serves until SIGTERM or SIGINT, then answers what is under way and returns.
 pub fn run(options: ServeOptions) -> Result<()> {
-    if !options.listen.ip().is_loopback() {
-        return Err(Error::Usage(format!(
-            "--listen {}: keys of callers are not built yet, so only this machine is served: listen on 127.0.0.1 and put a \
-             gateway before it",
-            options.listen
-        )));
+    let keys = match &options.keys {
+        Some(path) => Some(Keys::load(path)?),
+        None if options.listen.ip().is_loopback() => None,
+        None => {
+            return Err(Error::Usage(format!(
+                "--listen {}: without keys only this machine is served: listen on 127.0.0.1, or name the callers by \
+                 `xiaobao keys add` and give --keys FILE",
+                options.listen
+            )));
+        }
+    };
+    if keys
+        .as_ref()
+        .is_some_and(|keys| keys.iter().next().is_none())
+    {
+        eprintln!("the file of keys holds none: nobody may call; see `xiaobao keys add`");
     }
     let triage = load(&options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -89,10 +105,10 @@ pub fn run(options: ServeOptions) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|e| Error::Failed(format!("the server cannot be started: {e}")))?;
-    runtime.block_on(serve(options, triage))
+    runtime.block_on(serve(options, triage, keys))
 }
 
-async fn serve(options: ServeOptions, triage: Triage) -> Result<()> {
+async fn serve(options: ServeOptions, triage: Triage, keys: Option<Keys>) -> Result<()> {
     let address = options.listen;
     let listener = TcpListener::bind(address).await.map_err(|e| {
         Error::Usage(format!(
@@ -105,15 +121,17 @@ async fn serve(options: ServeOptions, triage: Triage) -> Result<()> {
         metrics: Metrics::new()?,
         answers: decide::Answers::default(),
         draining: AtomicBool::new(false),
+        keys: keys.map(ArcSwap::from_pointee),
+        sessions: auth::Sessions::default(),
         options,
     });
     let bound = listener.local_addr().unwrap_or(address);
     eprintln!(
-        "serving on http://{bound}, bundle {}; SIGHUP loads tables and bundle anew, SIGTERM ends",
+        "serving on http://{bound}, bundle {}; SIGHUP loads tables, bundle and keys anew, SIGTERM ends",
         shared.triage.load().bundle_ids()
     );
     let app = router(shared.clone());
-    accept(listener, app, &shared).await
+    listen::accept(listener, app, &shared).await
 }
 
 fn router(shared: Arc<Shared>) -> Router {
@@ -133,6 +151,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::show))
         .route("/", get(page::empty).post(page::decided))
+        .route("/login", get(auth::form).post(auth::login))
+        .route("/logout", post(auth::logout))
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "route.unknown", "没有这个地址") })
@@ -158,76 +178,13 @@ fn router(shared: Arc<Shared>) -> Router {
         }))
         .layer(fixed(header::CACHE_CONTROL, "no-store"))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        // `no-referrer` would make browsers send `Origin: null` with our own forms.
+        .layer(fixed(header::REFERRER_POLICY, "same-origin"))
         .layer(fixed(
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ))
         .with_state(shared)
-}
-
-/// Takes connections until a signal, then lets those under way end.
-async fn accept(listener: TcpListener, app: Router, shared: &Arc<Shared>) -> Result<()> {
-    let failed = |e| Error::Failed(format!("signals cannot be listened to: {e}"));
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
-    let graceful = GracefulShutdown::new();
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT);
-    loop {
-        tokio::select! {
-            taken = listener.accept() => {
-                // A client that is gone again, or no more file handles: the next one may do.
-                let Ok((stream, _)) = taken else {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                    continue;
-                };
-                let service = TowerToHyperService::new(app.clone());
-                let connection = builder
-                    .serve_connection(TokioIo::new(stream), service)
-                    .into_owned();
-                let watched = graceful.watch(connection);
-                tokio::spawn(async move {
-                    // What goes wrong on one connection is that client's to see.
-                    let _ = watched.await;
-                });
-            }
-            _ = hang_up.recv() => reload(shared.clone()),
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-        }
-    }
-    shared.draining.store(true, Ordering::Relaxed);
-    drop(listener);
-    eprintln!("draining");
-    if tokio::time::timeout(DRAIN, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        eprintln!("some requests did not end within {} s", DRAIN.as_secs());
-    }
-    Ok(())
-}
-
-/// A client has this long to send its header.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Requests under way have this long to end.
-const DRAIN: Duration = Duration::from_secs(30);
-
-/// Loads tables and bundle beside those in force, checks them, and only then puts them in their place.
-fn reload(shared: Arc<Shared>) {
-    tokio::task::spawn_blocking(move || match load(&shared.options) {
-        Ok(triage) => {
-            eprintln!("reloaded: bundle {}", triage.bundle_ids());
-            shared.triage.store(Arc::new(triage));
-        }
-        Err(e) => eprintln!("not reloaded, the old ones stay in force: {e}"),
-    });
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {

@@ -59,6 +59,8 @@ struct View {
     max_chars: usize,
     channels: Vec<Channel>,
     problem: Option<String>,
+    /// Somebody is signed in, and may sign out.
+    signed_in: bool,
     d: Option<Value>,
     spans: Vec<Span>,
     level: String,
@@ -79,6 +81,7 @@ fn view(shared: &Shared, triage: &Triage, form: Input) -> View {
             })
             .collect(),
         problem: None,
+        signed_in: shared.keys.is_some(),
         d: None,
         spans: Vec::new(),
         level: String::new(),
@@ -139,10 +142,7 @@ pub(super) async fn decided(
             let mut view = view(&shared, &triage, again);
             view.problem = Some(problem.full());
             let mut response = render(&view);
-            *response.status_mut() = problem.status;
-            response
-                .extensions_mut()
-                .insert(super::problem::Code(problem.code));
+            problem.mark(&mut response);
             response
         }
     }

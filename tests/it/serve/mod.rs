@@ -1,0 +1,5 @@
+//! `xiaobao serve` as its callers see it.
+
+mod intake;
+mod keys;
+mod server;
