@@ -58,6 +58,9 @@ pub struct ServeOptions {
     pub keys: Option<PathBuf>,
 }
 
+/// The route whose answer flows on after its head.
+const BATCH: &str = "/v1/triage:batch";
+
 /// What all handlers share.
 struct Shared {
     options: ServeOptions,
@@ -141,7 +144,7 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/triage", post(decide::one))
         .route(
-            "/v1/triage:batch",
+            BATCH,
             post(decide::batch).layer(DefaultBodyLimit::disable()),
         )
         .route("/v1/explain", post(decide::explain))

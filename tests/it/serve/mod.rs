@@ -2,4 +2,5 @@
 
 mod intake;
 mod keys;
+mod log;
 mod server;
