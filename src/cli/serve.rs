@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{PlaceArgs, TierArgs};
-use crate::serve::ServeOptions;
+use crate::serve::{ServeOptions, TlsFiles};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -28,6 +28,12 @@ pub(super) struct ServeArgs {
     /// File of the callers' keys, as `xiaobao keys add` writes it; without it whoever is on this machine may call
     #[arg(long, value_name = "FILE")]
     keys: Option<std::path::PathBuf>,
+    /// Certificate chain in PEM: TLS is spoken; read anew at SIGHUP
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<std::path::PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<std::path::PathBuf>,
     /// No line on stderr for each request
     #[arg(long)]
     quiet: bool,
@@ -52,6 +58,10 @@ impl ServeArgs {
             timeout: std::time::Duration::from_millis(self.timeout_ms.max(1)),
             access_log: !self.quiet,
             keys: self.keys,
+            tls: self
+                .tls_cert
+                .zip(self.tls_key)
+                .map(|(cert, key)| TlsFiles { cert, key }),
         }
     }
 }

@@ -243,7 +243,7 @@ pub(super) async fn login(
         return refused(unknown_key(), &Method::POST);
     };
     match shared.sessions.begin(key.id.clone()) {
-        Ok(token) => with_cookie(&token, SESSION),
+        Ok(token) => with_cookie(&shared, &token, SESSION),
         Err(_) => {
             let what = "现在不能登录";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what).into_response()
@@ -256,12 +256,13 @@ pub(super) async fn logout(State(shared): State<Arc<Shared>>, headers: HeaderMap
     if let Some(token) = session(&headers) {
         shared.sessions.end(token);
     }
-    with_cookie("", Duration::ZERO)
+    with_cookie(&shared, "", Duration::ZERO)
 }
 
-fn with_cookie(token: &str, lasts: Duration) -> Response {
+fn with_cookie(shared: &Shared, token: &str, lasts: Duration) -> Response {
+    let secure = if shared.tls.is_some() { "; Secure" } else { "" };
     let cookie = format!(
-        "{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}",
+        "{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}",
         lasts.as_secs()
     );
     let mut response = Redirect::to("/").into_response();

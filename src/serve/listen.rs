@@ -1,6 +1,7 @@
 //! Connections in, requests out; signals: SIGHUP loads anew, SIGTERM and SIGINT drain and end.
 //! Laws: a slow client costs a connection, never a thread; what is under way at the end is answered.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,14 +11,20 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
-use super::keys::Keys;
-use super::{Shared, load};
+use super::{Shared, reload};
 use crate::error::{Error, Result};
 
 /// A client has this long to send its header.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// And this long for a handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections open at a time; each may hold one body.
+const CONNECTIONS: usize = 1024;
 /// Requests under way have this long to end.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -34,25 +41,44 @@ pub(super) async fn accept(listener: TcpListener, app: Router, shared: &Arc<Shar
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT);
+    let builder = Arc::new(builder);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         tokio::select! {
-            taken = listener.accept() => {
+            // Those beyond the bound wait in the system's queue.
+            (place, taken) = next(&listener, &places) => {
                 // A client that is gone again, or no more file handles: the next one may do.
                 let Ok((stream, _)) = taken else {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     continue;
                 };
+                // Answers are whole: waiting for more to send with them would only cost time.
+                let _ = stream.set_nodelay(true);
                 let service = TowerToHyperService::new(app.clone());
-                let connection = builder
-                    .serve_connection(TokioIo::new(stream), service)
-                    .into_owned();
-                let watched = graceful.watch(connection);
+                let tls = shared.tls.as_ref().map(|config| config.load_full());
+                let (builder, watcher) = (builder.clone(), graceful.watcher());
                 tokio::spawn(async move {
+                    let _place = place;
                     // What goes wrong on one connection is that client's to see.
-                    let _ = watched.await;
+                    match tls {
+                        None => {
+                            let connection = builder.serve_connection(TokioIo::new(stream), service);
+                            let _ = watcher.watch(connection.into_owned()).await;
+                        }
+                        Some(config) => {
+                            let shaken = TlsAcceptor::from(config).accept(stream);
+                            if let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, shaken).await {
+                                let connection = builder.serve_connection(TokioIo::new(stream), service);
+                                let _ = watcher.watch(connection.into_owned()).await;
+                            }
+                        }
+                    }
                 });
             }
-            _ = hang_up.recv() => load_anew(shared.clone()),
+            _ = hang_up.recv() => {
+                let shared = shared.clone();
+                tokio::task::spawn_blocking(move || reload::all(&shared));
+            }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
@@ -60,34 +86,21 @@ pub(super) async fn accept(listener: TcpListener, app: Router, shared: &Arc<Shar
     shared.draining.store(true, Ordering::Relaxed);
     drop(listener);
     eprintln!("draining");
-    if tokio::time::timeout(DRAIN, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if timeout(DRAIN, graceful.shutdown()).await.is_err() {
         eprintln!("some requests did not end within {} s", DRAIN.as_secs());
     }
     Ok(())
 }
 
-/// Loads keys, tables and bundle beside those in force, checks them, and only then puts them in their place.
-fn load_anew(shared: Arc<Shared>) {
-    tokio::task::spawn_blocking(move || {
-        // First and alone: a revoked key must not stay because of a table with a fault.
-        if let (Some(path), Some(keys)) = (&shared.options.keys, &shared.keys) {
-            match Keys::load(path) {
-                Ok(found) => {
-                    eprintln!("reloaded: {} keys", found.iter().count());
-                    keys.store(Arc::new(found));
-                }
-                Err(e) => eprintln!("keys not reloaded, the old ones stay in force: {e}"),
-            }
-        }
-        match load(&shared.options) {
-            Ok(triage) => {
-                eprintln!("reloaded: bundle {}", triage.bundle_ids());
-                shared.triage.store(Arc::new(triage));
-            }
-            Err(e) => eprintln!("not reloaded, the old ones stay in force: {e}"),
-        }
-    });
+/// The next client, as soon as there is a place for it.
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (
+    Option<OwnedSemaphorePermit>,
+    std::io::Result<(TcpStream, SocketAddr)>,
+) {
+    // The semaphore is never closed.
+    let place = places.clone().acquire_owned().await.ok();
+    (place, listener.accept().await)
 }

@@ -10,6 +10,10 @@ mod listen;
 mod metrics;
 mod page;
 mod problem;
+mod reload;
+mod tls;
+
+pub use tls::TlsFiles;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,6 +29,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_rustls::rustls::ServerConfig;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -56,6 +61,8 @@ pub struct ServeOptions {
     pub access_log: bool,
     /// File of the callers' keys; without it whoever reaches the address may call.
     pub keys: Option<PathBuf>,
+    /// Certificate and key; without them HTTP is spoken in the clear.
+    pub tls: Option<TlsFiles>,
 }
 
 /// The route whose answer flows on after its head.
@@ -74,6 +81,8 @@ struct Shared {
     keys: Option<ArcSwap<Keys>>,
     /// People signed in at the page.
     sessions: auth::Sessions,
+    /// What handshakes are answered with; `None` without TLS.
+    tls: Option<ArcSwap<ServerConfig>>,
 }
 
 fn load(options: &ServeOptions) -> Result<Triage> {
@@ -100,24 +109,13 @@ pub fn run(options: ServeOptions) -> Result<()> {
     {
         eprintln!("the file of keys holds none: nobody may call; see `xiaobao keys add`");
     }
+    if keys.is_some() && options.tls.is_none() && !options.listen.ip().is_loopback() {
+        eprintln!(
+            "keys and complaints cross the network in the clear: give --tls-cert and --tls-key unless a gateway speaks TLS"
+        );
+    }
+    let certificate = options.tls.as_ref().map(tls::load).transpose()?;
     let triage = load(&options)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        // Deciding happens here; the semaphore lets no more than its permits in.
-        .max_blocking_threads(options.max_concurrent + 4)
-        .enable_all()
-        .build()
-        .map_err(|e| Error::Failed(format!("the server cannot be started: {e}")))?;
-    runtime.block_on(serve(options, triage, keys))
-}
-
-async fn serve(options: ServeOptions, triage: Triage, keys: Option<Keys>) -> Result<()> {
-    let address = options.listen;
-    let listener = TcpListener::bind(address).await.map_err(|e| {
-        Error::Usage(format!(
-            "--listen {address}: {e}: choose another port, or end what listens there"
-        ))
-    })?;
     let shared = Arc::new(Shared {
         permits: Arc::new(Semaphore::new(options.max_concurrent)),
         triage: ArcSwap::from_pointee(triage),
@@ -126,11 +124,34 @@ async fn serve(options: ServeOptions, triage: Triage, keys: Option<Keys>) -> Res
         draining: AtomicBool::new(false),
         keys: keys.map(ArcSwap::from_pointee),
         sessions: auth::Sessions::default(),
+        tls: certificate.map(ArcSwap::from),
         options,
     });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        // Deciding happens here; the semaphore lets no more than its permits in.
+        .max_blocking_threads(shared.options.max_concurrent + 4)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::Failed(format!("the server cannot be started: {e}")))?;
+    runtime.block_on(serve(shared))
+}
+
+async fn serve(shared: Arc<Shared>) -> Result<()> {
+    let address = shared.options.listen;
+    let listener = TcpListener::bind(address).await.map_err(|e| {
+        Error::Usage(format!(
+            "--listen {address}: {e}: choose another port, or end what listens there"
+        ))
+    })?;
     let bound = listener.local_addr().unwrap_or(address);
     eprintln!(
-        "serving on http://{bound}, bundle {}; SIGHUP loads tables, bundle and keys anew, SIGTERM ends",
+        "serving on {}://{bound}, bundle {}; SIGHUP loads tables, bundle, keys and certificate anew, SIGTERM ends",
+        if shared.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        },
         shared.triage.load().bundle_ids()
     );
     let app = router(shared.clone());

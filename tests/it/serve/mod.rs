@@ -4,3 +4,4 @@ mod intake;
 mod keys;
 mod log;
 mod server;
+mod tls;
