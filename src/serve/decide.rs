@@ -1,4 +1,4 @@
-//! One complaint or many in, decisions out: the objects are those of `triage -`.
+//! One complaint in, its decision out: the objects are those of `triage -`.
 //! Law: a record goes the road that the batch goes, from its reader on.
 
 use std::collections::{HashMap, VecDeque};
@@ -7,15 +7,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Extension;
-use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio_stream::StreamExt;
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::io::{StreamReader, SyncIoBridge};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Shared;
 use super::auth::Caller;
@@ -25,8 +22,8 @@ use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::pipeline::{Triage, Workspace};
 use crate::reply::Slots;
-use crate::sink::{Names, write_rejected, write_ticket};
-use crate::source::{Limits, Record, Source, SourceOptions};
+use crate::sink::{Names, write_ticket};
+use crate::source::{Limits, Source, SourceOptions};
 use crate::ticket::Ticket;
 
 /// A client that repeats a request with the same key gets the first answer.
@@ -193,21 +190,19 @@ pub(super) async fn in_pool<T: Send + 'static>(
         drop(permit);
         result
     });
-    task.await.unwrap_or_else(|_| {
-        let what = "程序内部错误；该请求没有产生决定";
-        Err(Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            what,
-        ))
-    })
+    task.await.unwrap_or_else(|_| Err(Problem::internal()))
 }
 
-fn options_of(shared: &Shared, triage: &Triage) -> Result<SourceOptions> {
+/// One record of many is bounded like one that comes alone.
+fn record_limit(shared: &Shared) -> Limits {
+    Limits {
+        max_record_bytes: shared.options.max_body_bytes,
+    }
+}
+
+pub(super) fn options_of(shared: &Shared, triage: &Triage) -> Result<SourceOptions> {
     triage.tables.source_options(&SourceOptions {
-        limits: Limits {
-            max_record_bytes: shared.options.max_body_bytes,
-        },
+        limits: record_limit(shared),
         ..SourceOptions::default()
     })
 }
@@ -290,13 +285,10 @@ fn with_ticket(
         count(shared, triage, &ticket);
         take(&ticket, triage.names())
     });
-    decided.map_err(|_| {
-        let what = "程序内部错误；该请求没有产生决定";
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what)
-    })
+    decided.map_err(|_| Problem::internal())
 }
 
-fn count(shared: &Shared, triage: &Triage, ticket: &Ticket<'_>) {
+pub(super) fn count(shared: &Shared, triage: &Triage, ticket: &Ticket<'_>) {
     let taxonomy = &triage.tables.taxonomy;
     let labels = [
         taxonomy.levels[ticket.decision.level].label.code.as_str(),
@@ -309,92 +301,4 @@ fn count(shared: &Shared, triage: &Triage, ticket: &Ticket<'_>) {
 fn json_line(line: Bytes) -> Response {
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], line).into_response()
-}
-
-/// `POST /v1/triage:batch`: JSON Lines in and out, streamed; one line out for each record, in order.
-pub(super) async fn batch(
-    State(shared): State<Arc<Shared>>,
-    request: Request,
-) -> std::result::Result<Response, Problem> {
-    let permit = permit(&shared)?;
-    let stream = request.into_body().into_data_stream();
-    let body = StreamReader::new(stream.map(|block| block.map_err(std::io::Error::other)));
-    let reader = SyncIoBridge::new(Box::pin(body));
-    // Two blocks wait at most: a client that does not read stops the reading, not the memory.
-    let (sender, receiver) = mpsc::channel::<std::io::Result<Bytes>>(2);
-    tokio::task::spawn_blocking(move || {
-        let triage = shared.triage.load_full();
-        shared.metrics.under_way.inc();
-        let ended = decide_lines(&shared, &triage, Box::new(reader), &sender);
-        shared.metrics.under_way.dec();
-        if let Err(e) = ended {
-            // The head of the answer is gone out: the last line says what happened.
-            let problem =
-                Problem::new(StatusCode::BAD_REQUEST, "batch.ended", "批次中断").detail(e);
-            let line = serde_json::json!({ "problem": problem.json() }).to_string() + "\n";
-            let _ = sender.blocking_send(Ok(Bytes::from(line)));
-        }
-        drop(permit);
-    });
-    let kind = HeaderValue::from_static("application/x-ndjson; charset=utf-8");
-    let body = Body::from_stream(ReceiverStream::new(receiver));
-    Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
-}
-
-/// Returns what ended the batch before its end.
-fn decide_lines(
-    shared: &Shared,
-    triage: &Triage,
-    input: Box<dyn Read + Send>,
-    sender: &mpsc::Sender<std::io::Result<Bytes>>,
-) -> std::result::Result<(), String> {
-    let said = |e: Error| e.to_string();
-    let options = options_of(shared, triage).map_err(said)?;
-    let mut source = Source::read(Path::new("request.jsonl"), input, &options).map_err(said)?;
-    let mut n = 0;
-    loop {
-        let batch = source
-            .next_batch(1024, &triage.tables.taxonomy)
-            .map_err(said)?;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        n += batch.len() as u64;
-        if n > shared.options.max_batch_rows {
-            return Err(format!(
-                "超过 {} 条，其余未处理",
-                shared.options.max_batch_rows
-            ));
-        }
-        let chunks = triage
-            .map(&batch, |records, work| lines(shared, triage, records, work))
-            .map_err(said)?;
-        for chunk in chunks {
-            if sender.blocking_send(Ok(Bytes::from(chunk))).is_err() {
-                // The client is gone.
-                return Ok(());
-            }
-        }
-    }
-}
-
-fn lines(
-    shared: &Shared,
-    triage: &Triage,
-    records: &[Record],
-    work: &mut Workspace,
-) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    triage.each(records, work, |decided| match decided {
-        Ok(ticket) => {
-            count(shared, triage, &ticket);
-            write_ticket(&ticket, triage.names(), &mut out)
-        }
-        Err(rejected) => {
-            let code = rejected.code.code();
-            shared.metrics.rejected.with_label_values(&[code]).inc();
-            write_rejected(rejected, &mut out)
-        }
-    })?;
-    Ok(out)
 }

@@ -4,6 +4,7 @@
 
 mod access;
 mod auth;
+mod batch;
 mod decide;
 pub mod keys;
 mod listen;
@@ -73,6 +74,8 @@ struct Shared {
     options: ServeOptions,
     /// The tables and bundle in force; a request keeps those that it began with.
     triage: ArcSwap<Triage>,
+    /// Those before.
+    before: reload::Before,
     permits: Arc<Semaphore>,
     metrics: Metrics,
     answers: decide::Answers,
@@ -119,6 +122,7 @@ pub fn run(options: ServeOptions) -> Result<()> {
     let shared = Arc::new(Shared {
         permits: Arc::new(Semaphore::new(options.max_concurrent)),
         triage: ArcSwap::from_pointee(triage),
+        before: reload::Before::default(),
         metrics: Metrics::new()?,
         answers: decide::Answers::default(),
         draining: AtomicBool::new(false),
@@ -166,11 +170,13 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/triage", post(decide::one))
         .route(
             BATCH,
-            post(decide::batch).layer(DefaultBodyLimit::disable()),
+            post(batch::batch).layer(DefaultBodyLimit::disable()),
         )
         .route("/v1/explain", post(decide::explain))
         .route("/v1/taxonomy", get(taxonomy))
         .route("/v1/bundle", get(bundle))
+        .route("/v1/admin/reload", post(reload::reload))
+        .route("/v1/admin/rollback", post(reload::rollback))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::show))
@@ -193,12 +199,7 @@ fn router(shared: Arc<Shared>) -> Router {
             access::log,
         ))
         .layer(CatchPanicLayer::custom(|_| {
-            Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "程序内部错误；该请求没有产生决定",
-            )
-            .into_response()
+            Problem::internal().into_response()
         }))
         .layer(fixed(header::CACHE_CONTROL, "no-store"))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

@@ -25,6 +25,12 @@ impl Problem {
         }
     }
 
+    /// What a caller is told when something of ours broke.
+    pub fn internal() -> Problem {
+        let what = "程序内部错误；该请求没有产生决定";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what)
+    }
+
     pub fn detail(mut self, detail: impl Into<String>) -> Problem {
         self.detail = Some(detail.into());
         self

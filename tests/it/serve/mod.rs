@@ -1,5 +1,6 @@
 //! `xiaobao serve` as its callers see it.
 
+mod admin;
 mod intake;
 mod keys;
 mod log;

@@ -160,3 +160,53 @@ impl Drop for Server {
         let _ = self.child.wait();
     }
 }
+
+/// A connection that is kept for many requests.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub fn new(address: &str) -> Client {
+        let stream = TcpStream::connect(address).expect("it listens");
+        let long = Some(Duration::from_secs(60));
+        stream.set_read_timeout(long).expect("a socket");
+        Client {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    pub fn post(&mut self, path: &str, more: &[&str], body: &[u8]) -> Answer {
+        let mut request = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n",
+            body.len()
+        );
+        for header in more {
+            request.push_str(header);
+            request.push_str("\r\n");
+        }
+        request.push_str("\r\n");
+        let bytes = [request.as_bytes(), body].concat();
+        self.stream.get_mut().write_all(&bytes).expect("sent");
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let n = self.stream.read_line(&mut head).expect("a head");
+            assert!(n > 0, "closed within the head: {head}");
+        }
+        let head = head.to_lowercase();
+        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok());
+        let mut answer = Answer {
+            status: status.expect("a status"),
+            head,
+            body: String::new(),
+        };
+        let n: usize = answer
+            .header("content-length")
+            .and_then(|n| n.parse().ok())
+            .expect("a length");
+        let mut body = vec![0; n];
+        self.stream.read_exact(&mut body).expect("a body");
+        answer.body = String::from_utf8(body).expect("UTF-8");
+        answer
+    }
+}
