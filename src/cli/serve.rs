@@ -34,6 +34,9 @@ pub(super) struct ServeArgs {
     /// Private key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<std::path::PathBuf>,
+    /// Bundle that decides the same complaints unseen, on spare time; differences in /metrics and /v1/admin/shadow
+    #[arg(long, value_name = "DIR")]
+    shadow: Option<std::path::PathBuf>,
     /// No line on stderr for each request
     #[arg(long)]
     quiet: bool,
@@ -62,6 +65,7 @@ impl ServeArgs {
                 .tls_cert
                 .zip(self.tls_key)
                 .map(|(cert, key)| TlsFiles { cert, key }),
+            shadow: self.shadow,
         }
     }
 }

@@ -288,6 +288,7 @@ fn with_ticket(
     decided.map_err(|_| Problem::internal())
 }
 
+/// Counts a decision, and shows it to the challenger.
 pub(super) fn count(shared: &Shared, triage: &Triage, ticket: &Ticket<'_>) {
     let taxonomy = &triage.tables.taxonomy;
     let labels = [
@@ -296,6 +297,9 @@ pub(super) fn count(shared: &Shared, triage: &Triage, ticket: &Ticket<'_>) {
         taxonomy.queues[ticket.route.queue].code.as_str(),
     ];
     shared.metrics.decided.with_label_values(&labels).inc();
+    if let Some(shadow) = &shared.shadow {
+        shadow.offer(ticket, triage, shared);
+    }
 }
 
 fn json_line(line: Bytes) -> Response {

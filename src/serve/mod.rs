@@ -12,6 +12,7 @@ mod metrics;
 mod page;
 mod problem;
 mod reload;
+mod shadow;
 mod tls;
 
 pub use tls::TlsFiles;
@@ -64,6 +65,8 @@ pub struct ServeOptions {
     pub keys: Option<PathBuf>,
     /// Certificate and key; without them HTTP is spoken in the clear.
     pub tls: Option<TlsFiles>,
+    /// Bundle that decides the same traffic unseen.
+    pub shadow: Option<PathBuf>,
 }
 
 /// The route whose answer flows on after its head.
@@ -76,6 +79,7 @@ struct Shared {
     triage: ArcSwap<Triage>,
     /// Those before.
     before: reload::Before,
+    shadow: Option<shadow::Shadow>,
     permits: Arc<Semaphore>,
     metrics: Metrics,
     answers: decide::Answers,
@@ -119,10 +123,13 @@ pub fn run(options: ServeOptions) -> Result<()> {
     }
     let certificate = options.tls.as_ref().map(tls::load).transpose()?;
     let triage = load(&options)?;
+    let challenger = shadow::load(&options)?.map(shadow::Shadow::new);
+    let (shadow, waiting) = challenger.unzip();
     let shared = Arc::new(Shared {
         permits: Arc::new(Semaphore::new(options.max_concurrent)),
         triage: ArcSwap::from_pointee(triage),
         before: reload::Before::default(),
+        shadow,
         metrics: Metrics::new()?,
         answers: decide::Answers::default(),
         draining: AtomicBool::new(false),
@@ -131,6 +138,13 @@ pub fn run(options: ServeOptions) -> Result<()> {
         tls: certificate.map(ArcSwap::from),
         options,
     });
+    if let Some(waiting) = waiting {
+        let shared = shared.clone();
+        std::thread::Builder::new()
+            .name("shadow".to_owned())
+            .spawn(move || shadow::work(&shared, waiting))
+            .map_err(|e| Error::Failed(format!("the challenger cannot be started: {e}")))?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         // Deciding happens here; the semaphore lets no more than its permits in.
@@ -177,6 +191,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/bundle", get(bundle))
         .route("/v1/admin/reload", post(reload::reload))
         .route("/v1/admin/rollback", post(reload::rollback))
+        .route("/v1/admin/shadow", get(shadow::show))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::show))

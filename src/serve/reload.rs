@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::problem::Problem;
-use super::{Shared, keys, load, tls};
+use super::{Shared, keys, load, shadow, tls};
 use crate::error::Result;
 use crate::pipeline::Triage;
 
@@ -59,8 +59,12 @@ fn forward(shared: &Shared) -> Option<Result<Value>> {
     };
     let mut swap = || {
         let new = Arc::new(load(&shared.options)?);
+        let challenger = shadow::load(&shared.options)?;
         let answer_new = name(&new);
         let old = shared.triage.swap(new);
+        if let (Some(shadow), Some(challenger)) = (&shared.shadow, challenger) {
+            shadow.replace(challenger);
+        }
         let answer = json!({ "old": name(&old), "new": answer_new });
         *before = Some(old);
         Ok(answer)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -158,4 +158,79 @@ fn a_swap_under_load_loses_no_request_and_mixes_no_answer() {
             .status,
         200
     );
+}
+
+#[test]
+fn a_challenger_is_compared_and_never_heard() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let other = challenger(dir.path());
+    let file = dir.path().join("keys.toml");
+    let (key, admin) = (
+        bearer(&add(&file, "intake", "triage")),
+        bearer(&add(&file, "boss", "admin")),
+    );
+    let server = Server::start(&[
+        "--shadow",
+        other.to_str().expect("UTF-8"),
+        "--keys",
+        file.to_str().expect("UTF-8"),
+    ]);
+    let lines: Vec<String> = samples().into_iter().take(120).collect();
+    let (usual_id, ours) = decided(&root().join("models/default"), &lines);
+    let (other_id, theirs) = decided(&other, &lines);
+    let mut client = Client::new(&server.address);
+    for line in &lines {
+        let answer = client.post("/v1/triage", &[&key], line.as_bytes());
+        assert!(ours[line] == decision(&answer.body));
+    }
+    let until = Instant::now() + Duration::from_secs(30);
+    let report = loop {
+        let answer = server.send("GET", "/v1/admin/shadow", &[&admin], b"");
+        let report = json(&answer.body);
+        let n = report["decided"].as_u64().expect("a number")
+            + report["dropped"].as_u64().expect("a number");
+        if n == 120 {
+            assert!(!answer.body.contains("投诉"), "no text");
+            break report;
+        }
+        assert!(Instant::now() < until, "{report}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(
+        (&report["bundle"], &report["challenger"]),
+        (&usual_id.into(), &other_id.into())
+    );
+    assert_eq!(report["dropped"], 0, "120 fit the queue");
+    let count = |differs: &dyn Fn(&Value, &Value) -> bool| {
+        lines
+            .iter()
+            .filter(|l| differs(&ours[*l], &theirs[*l]))
+            .count() as u64
+    };
+    let code = |v: &Value| v["urgency"].as_str().expect("a code").to_owned();
+    let n_type = count(&|a, b| a["type"] != b["type"]);
+    assert!(n_type > 0, "the two bundles differ");
+    let found = &report["differences"];
+    assert_eq!(found["type"], n_type);
+    assert_eq!(found["reason"], count(&|a, b| a["reason"] != b["reason"]));
+    assert_eq!(found["queue"], count(&|a, b| a["queue"] != b["queue"]));
+    assert_eq!(found["band"], count(&|a, b| a["band"] != b["band"]));
+    assert_eq!(found["urgency_up"], count(&|a, b| code(b) < code(a)));
+    assert_eq!(found["urgency_down"], count(&|a, b| code(b) > code(a)));
+    let same = report["same"].as_u64().expect("a number");
+    let latest = report["latest"].as_array().expect("a list");
+    assert_eq!(same + latest.len() as u64, 120);
+    let first = &latest[0];
+    assert!(
+        first["id"].is_string() && first["ours"]["type"].is_string(),
+        "{first}"
+    );
+    let metrics = server.send("GET", "/metrics", &[&key], b"").body;
+    let line = format!("xiaobao_shadow_differences_total{{kind=\"type\"}} {n_type}");
+    assert!(metrics.contains(&line), "{metrics}");
+    assert!(metrics.contains("xiaobao_shadow_decided_total 120"));
+    // Without a challenger there is nothing to show; without keys there is no admin.
+    let plain = Server::start(&[]);
+    let answer = plain.send("GET", "/v1/admin/shadow", &[], b"");
+    assert_eq!(json(&answer.body)["code"], "admin.needs_keys");
 }
