@@ -37,6 +37,9 @@ pub(super) struct ServeArgs {
     /// Bundle that decides the same complaints unseen, on spare time; differences in /metrics and /v1/admin/shadow
     #[arg(long, value_name = "DIR")]
     shadow: Option<std::path::PathBuf>,
+    /// CSV of labels that corrections made at the page are added to, masked; `xiaobao train` takes it
+    #[arg(long, value_name = "FILE.csv")]
+    corrections: Option<std::path::PathBuf>,
     /// No line on stderr for each request
     #[arg(long)]
     quiet: bool,
@@ -66,6 +69,7 @@ impl ServeArgs {
                 .zip(self.tls_key)
                 .map(|(cert, key)| TlsFiles { cert, key }),
             shadow: self.shadow,
+            corrections: self.corrections,
         }
     }
 }

@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 use axum::Form;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
-use minijinja::{Environment, context};
-use serde::Deserialize;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::Shared;
 use super::keys::{Scope, random_hex};
 use super::problem::Problem;
+use super::{Shared, html};
 
 /// What a route asks of its caller.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,20 +25,26 @@ enum Need {
     Scope(Scope),
 }
 
+/// The route of a file that the page made.
+pub(super) const DOWNLOAD: &str = "/table/{token}";
+
 /// By the route's pattern; what is not named here needs the widest scope, so that a new route is not open by oversight.
 fn need(route: &str) -> Need {
     match route {
         "/healthz" | "/readyz" | "/page.css" | "/page.js" | "/login" | "/logout" => Need::Nothing,
         "/metrics" | "/v1/taxonomy" | "/v1/bundle" => Need::AnyKey,
         "/v1/triage" | "/v1/triage:batch" => Need::Scope(Scope::Triage),
-        "/v1/explain" | "/" => Need::Scope(Scope::Explain),
+        "/v1/explain" | "/" | "/correct" | "/table" | DOWNLOAD => Need::Scope(Scope::Explain),
         _ => Need::Scope(Scope::Admin),
     }
 }
 
 /// Routes that a person's browser asks for: refused with a page instead of a problem document.
 pub(super) fn is_page(route: &str) -> bool {
-    matches!(route, "/" | "/login" | "/logout")
+    matches!(
+        route,
+        "/" | "/login" | "/logout" | "/correct" | "/table" | DOWNLOAD
+    )
 }
 
 /// Who calls, where it is known.
@@ -194,8 +199,6 @@ impl Sessions {
     }
 }
 
-const PAGE: &str = include_str!("sign_in.html.j2");
-
 /// What a person sees who may not see the page.
 pub(super) fn refused(problem: Problem, method: &Method) -> Response {
     // Who opens the page for the first time has done nothing wrong.
@@ -207,17 +210,13 @@ pub(super) fn refused(problem: Problem, method: &Method) -> Response {
 }
 
 /// The form that asks for a key, with what was wrong.
-fn sign_in(message: Option<String>) -> Response {
-    let mut environment = Environment::new();
-    let page = environment
-        .add_template("sign_in.html", PAGE)
-        .and_then(|()| environment.get_template("sign_in.html"))
-        .and_then(|page| page.render(context! { problem => message }));
-    let Ok(page) = page else {
-        let what = "页面不能显示";
-        return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what).into_response();
-    };
-    Html(page).into_response()
+#[derive(Serialize)]
+struct SignInView {
+    problem: Option<String>,
+}
+
+fn sign_in(problem: Option<String>) -> Response {
+    html::page("sign_in.html", &SignInView { problem })
 }
 
 /// `GET /login`
@@ -244,10 +243,7 @@ pub(super) async fn login(
     };
     match shared.sessions.begin(key.id.clone()) {
         Ok(token) => with_cookie(&shared, &token, SESSION),
-        Err(_) => {
-            let what = "现在不能登录";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what).into_response()
-        }
+        Err(_) => Problem::internal().into_response(),
     }
 }
 

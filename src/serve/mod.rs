@@ -5,7 +5,9 @@
 mod access;
 mod auth;
 mod batch;
+mod corrections;
 mod decide;
+mod html;
 pub mod keys;
 mod listen;
 mod metrics;
@@ -14,6 +16,7 @@ mod problem;
 mod reload;
 mod shadow;
 mod tls;
+mod upload;
 
 pub use tls::TlsFiles;
 
@@ -67,6 +70,8 @@ pub struct ServeOptions {
     pub tls: Option<TlsFiles>,
     /// Bundle that decides the same traffic unseen.
     pub shadow: Option<PathBuf>,
+    /// File that corrections made at the page are added to.
+    pub corrections: Option<PathBuf>,
 }
 
 /// The route whose answer flows on after its head.
@@ -90,6 +95,7 @@ struct Shared {
     sessions: auth::Sessions,
     /// What handshakes are answered with; `None` without TLS.
     tls: Option<ArcSwap<ServerConfig>>,
+    downloads: upload::Downloads,
 }
 
 fn load(options: &ServeOptions) -> Result<Triage> {
@@ -121,6 +127,9 @@ pub fn run(options: ServeOptions) -> Result<()> {
             "keys and complaints cross the network in the clear: give --tls-cert and --tls-key unless a gateway speaks TLS"
         );
     }
+    if let Some(path) = &options.corrections {
+        corrections::open(path)?;
+    }
     let certificate = options.tls.as_ref().map(tls::load).transpose()?;
     let triage = load(&options)?;
     let challenger = shadow::load(&options)?.map(shadow::Shadow::new);
@@ -136,6 +145,7 @@ pub fn run(options: ServeOptions) -> Result<()> {
         keys: keys.map(ArcSwap::from_pointee),
         sessions: auth::Sessions::default(),
         tls: certificate.map(ArcSwap::from),
+        downloads: upload::Downloads::default(),
         options,
     });
     if let Some(waiting) = waiting {
@@ -196,6 +206,13 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::show))
         .route("/", get(page::empty).post(page::decided))
+        .route("/correct", post(corrections::correct))
+        .route(
+            "/table",
+            // The other parts of the form, and its borders.
+            post(upload::table).layer(DefaultBodyLimit::max(upload::FILE_BYTES + (64 << 10))),
+        )
+        .route(auth::DOWNLOAD, get(upload::download))
         .route("/login", get(auth::form).post(auth::login))
         .route("/logout", post(auth::logout))
         .route("/page.css", get(page::style))

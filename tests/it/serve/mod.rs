@@ -4,5 +4,6 @@ mod admin;
 mod intake;
 mod keys;
 mod log;
+mod page;
 mod server;
 mod tls;
