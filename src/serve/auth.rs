@@ -31,7 +31,8 @@ pub(super) const DOWNLOAD: &str = "/table/{token}";
 /// By the route's pattern; what is not named here needs the widest scope, so that a new route is not open by oversight.
 fn need(route: &str) -> Need {
     match route {
-        "/healthz" | "/readyz" | "/page.css" | "/page.js" | "/login" | "/logout" => Need::Nothing,
+        "/healthz" | "/readyz" | "/page.css" | "/page.js" | "/login" | "/logout" | "/docs"
+        | "/v1/openapi.json" => Need::Nothing,
         "/metrics" | "/v1/taxonomy" | "/v1/bundle" => Need::AnyKey,
         "/v1/triage" | "/v1/triage:batch" => Need::Scope(Scope::Triage),
         "/v1/explain" | "/" | "/correct" | "/table" | DOWNLOAD => Need::Scope(Scope::Explain),

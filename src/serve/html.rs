@@ -10,11 +10,12 @@ use serde::Serialize;
 use super::problem::Problem;
 
 /// The templates by name; the ending `.html` makes minijinja escape.
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 5] = [
     ("base.html", include_str!("base.html.j2")),
     ("page.html", include_str!("page.html.j2")),
     ("table.html", include_str!("table.html.j2")),
     ("sign_in.html", include_str!("sign_in.html.j2")),
+    ("docs.html", include_str!("docs.html.j2")),
 ];
 
 static PAGES: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLock::new(|| {

@@ -11,9 +11,11 @@ mod html;
 pub mod keys;
 mod listen;
 mod metrics;
+mod openapi;
 mod page;
 mod problem;
 mod reload;
+mod schema;
 mod shadow;
 mod tls;
 mod upload;
@@ -199,6 +201,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/explain", post(decide::explain))
         .route("/v1/taxonomy", get(taxonomy))
         .route("/v1/bundle", get(bundle))
+        .route("/v1/openapi.json", get(openapi::json))
+        .route("/docs", get(openapi::page))
         .route("/v1/admin/reload", post(reload::reload))
         .route("/v1/admin/rollback", post(reload::rollback))
         .route("/v1/admin/shadow", get(shadow::show))

@@ -13,7 +13,7 @@ use super::server::{Client, Server};
 use crate::run::{json, root, xiaobao, xiaobao_fed};
 
 /// A bundle that judges otherwise: trained on one voice alone.
-fn challenger(dir: &Path) -> PathBuf {
+pub fn challenger(dir: &Path) -> PathBuf {
     let rows = dir.join("rows.csv");
     std::fs::copy(root().join("data/complaints/k03.csv"), &rows).expect("copied");
     let out = dir.join("challenger");

@@ -4,6 +4,7 @@ mod admin;
 mod intake;
 mod keys;
 mod log;
+mod openapi;
 mod page;
 mod server;
 mod tls;
