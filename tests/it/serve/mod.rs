@@ -6,5 +6,6 @@ mod keys;
 mod log;
 mod openapi;
 mod page;
+mod parity;
 mod server;
 mod tls;
