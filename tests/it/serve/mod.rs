@@ -1,6 +1,7 @@
 //! `xiaobao serve` as its callers see it.
 
 mod admin;
+mod hostile;
 mod intake;
 mod keys;
 mod log;
