@@ -1,7 +1,7 @@
 //! Many complaints in, one line out for each, streamed.
 //! Laws: memory does not grow with the batch; a client that neither sends nor reads loses its place.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,8 +77,18 @@ fn decide_lines(
     sender: &mpsc::Sender<std::io::Result<Bytes>>,
 ) -> std::result::Result<(), String> {
     let said = |e: Error| e.to_string();
+    let mut input = BufReader::new(input);
+    // As the filter does: nothing gives nothing.
+    if input
+        .fill_buf()
+        .map_err(|e| e.kind().to_string())?
+        .is_empty()
+    {
+        return Ok(());
+    }
     let options = options_of(shared, triage).map_err(said)?;
-    let mut source = Source::read(Path::new("request.jsonl"), input, &options).map_err(said)?;
+    let mut source =
+        Source::read(Path::new("request.jsonl"), Box::new(input), &options).map_err(said)?;
     let mut n = 0;
     loop {
         let batch = source

@@ -101,16 +101,16 @@ pub(super) async fn one(
     let key = match key {
         None => None,
         // Each caller numbers its own requests.
-        Some(key) if key.len() <= 255 => {
+        Some(key) if is_idempotency_key(key) => {
             let whose = caller.key.as_deref().unwrap_or_default();
             Some(sha256(&[whose.as_bytes(), b"\0", key].concat()))
         }
         Some(_) => {
-            let code = "idempotency.too_long";
+            let what = "Idempotency-Key 应为 1 至 255 个可见的 ASCII 字符";
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
-                code,
-                "Idempotency-Key 不超过 255 字节",
+                "idempotency.invalid",
+                what,
             ));
         }
     };
@@ -133,6 +133,10 @@ pub(super) async fn one(
         shared.answers.put(key, hash, answer.clone());
     }
     Ok(json_line(answer))
+}
+
+fn is_idempotency_key(key: &[u8]) -> bool {
+    (1..=255).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic)
 }
 
 /// `POST /v1/explain`: the decision, the filled sheet, and the same as a person reads it.

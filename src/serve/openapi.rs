@@ -59,7 +59,7 @@ struct Idempotency {
     #[param(
         rename = "Idempotency-Key",
         max_length = 255,
-        pattern = "^[A-Za-z0-9._-]{1,255}$"
+        pattern = "^[!-~]{1,255}$"
     )]
     key: Option<String>,
 }
@@ -109,7 +109,7 @@ fn triage() {}
 
 /// 分办一批：JSON Lines 进出，流式，一行进一行出，顺序不变
 #[utoipa::path(post, path = "/v1/triage:batch", tag = "分办",
-    request_body(content = String, content_type = "application/x-ndjson", description = "每行一条投诉"),
+    request_body(content = Option<Value>, content_type = "application/x-ndjson", description = "每行一条投诉"),
     responses((status = 200, description = "每行一个决定或拒收；中断时最后一行为 problem", body = BatchLine, content_type = "application/x-ndjson"),
         (status = 503, description = "正忙，见 Retry-After", body = ProblemDocument, content_type = "application/problem+json"), Refused),
     security(("key" = ["triage"])))]
@@ -296,7 +296,11 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
             }
         })
     });
-    all.collect()
+    let mut all: Vec<Operation<'_>> = all.collect();
+    // As the document lists its tags: what is used most stands first.
+    let tags = document["tags"].as_array();
+    all.sort_by_key(|o| tags.and_then(|t| t.iter().position(|t| t["name"] == o.tag)));
+    all
 }
 
 fn types(document: &Value) -> Vec<Type<'_>> {

@@ -10,23 +10,33 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+
+/// Something to read, or a number, which counts as it is written.
+fn text() -> impl Into<RefOr<Schema>> {
+    let words = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .pattern(Some(r"[^\s\u0000-\u001f\u007f-\u009f]"))
+        .examples(["信用卡被盗刷八千元，请马上止付"]);
+    let number = ObjectBuilder::new().schema_type(Type::Number);
+    OneOfBuilder::new()
+        .item(words)
+        .item(number)
+        .description(Some("投诉内容；原文只在内存里，返回的都已脱敏"))
+}
 
 /// 一条投诉；其他成员原样放入 carried
 #[derive(Serialize, ToSchema)]
 pub(super) struct Complaint {
     /// 投诉内容；原文只在内存里，返回的都已脱敏
-    #[schema(
-        min_length = 1,
-        pattern = "[A-Za-z0-9一-龥]",
-        example = "信用卡被盗刷八千元，请马上止付"
-    )]
+    #[schema(schema_with = text)]
     text: String,
     /// 编号，原样返回
-    #[schema(example = "T20260301-0001")]
-    id: Option<String>,
+    id: Option<Written>,
     /// 渠道：代码或中文名，见 /v1/taxonomy；不认识的不影响受理
-    #[schema(example = "hotline")]
-    channel: Option<String>,
+    channel: Option<Written>,
     /// 收到时间：日期，可带时刻；没有它就没有时限
     #[schema(
         example = "2026-03-01 14:05",
@@ -39,6 +49,14 @@ pub(super) struct Complaint {
         pattern = "^((new_facts|withdrawn|same_complaint|decided) 20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]))?$"
     )]
     events: Option<String>,
+}
+
+/// 文本；数字按写出来的算
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum Written {
+    Words(String),
+    Number(f64),
 }
 
 /// 一条投诉的决定

@@ -40,6 +40,11 @@ fn one_many_and_the_filter_decide_alike() {
     assert_eq!(status, 200);
     let batch: Vec<Value> = body.lines().map(decision).collect();
     assert!(batch == wanted);
+    assert_eq!(
+        server.post("/v1/triage:batch", b""),
+        (200, String::new()),
+        "nothing gives nothing"
+    );
     for (line, wanted) in lines.iter().zip(&wanted) {
         // Laid out over lines, as programs write JSON.
         let pretty = serde_json::to_string_pretty(&json(line)).expect("JSON");
@@ -115,6 +120,15 @@ fn a_repeated_key_gets_the_first_answer() {
         "{\"text\":\"年费太贵\"}".as_bytes(),
     );
     assert_eq!((first.0, &first.2), (200, &again.2));
+    for odd in [
+        "idempotency-key: ",
+        "idempotency-key: a b",
+        "idempotency-key: 编号",
+    ] {
+        let refused = server.send("POST", "/v1/triage", &[odd], b"{\"text\":\"x\"}");
+        assert_eq!(refused.status, 400, "{odd}");
+        assert_eq!(json(&refused.body)["code"], "idempotency.invalid");
+    }
     let other = server.ask(
         "POST",
         "/v1/triage",
