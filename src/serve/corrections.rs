@@ -180,24 +180,30 @@ pub(super) async fn correct(
     Extension(caller): Extension<Caller>,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Response {
-    let noted = in_pool(&shared, move |shared, triage| {
-        let Some(path) = &shared.options.corrections else {
+    let noted = async {
+        let Some(path) = shared.options.corrections.clone() else {
             let what = "没有开启更正";
             return Err(Problem::new(StatusCode::NOT_FOUND, "corrections.off", what)
                 .detail("启动服务时加 --corrections 文件.csv"));
         };
-        let by = caller.key.as_deref().unwrap_or_default();
-        let row = row_of(triage, &Given(&form), by, shared.options.max_text_chars)?;
-        append(path, &row).map_err(|e| {
-            eprintln!("a correction is lost: {e}");
-            let what = "更正没有写入，请告诉管理员";
-            Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "corrections.failed",
-                what,
-            )
+        let row = in_pool(&shared, move |shared, triage| {
+            let by = caller.key.as_deref().unwrap_or_default();
+            row_of(triage, &Given(&form), by, shared.options.max_text_chars)
         })
-    })
-    .await;
+        .await?;
+        // Not in the pool: who waits for the file's lock must not keep others from their decisions.
+        let written = tokio::task::spawn_blocking(move || append(&path, &row)).await;
+        match written {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(e)) => {
+                eprintln!("a correction is lost: {e}");
+                let what = "更正没有写入，请告诉管理员";
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                Err(Problem::new(status, "corrections.failed", what))
+            }
+            Err(_) => Err(Problem::internal()),
+        }
+    };
+    let noted = noted.await;
     page::after_correction(&shared, noted)
 }

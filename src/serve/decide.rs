@@ -185,13 +185,15 @@ pub(super) async fn in_pool<T: Send + 'static>(
     work: impl FnOnce(&Shared, &Triage) -> std::result::Result<T, Problem> + Send + 'static,
 ) -> std::result::Result<T, Problem> {
     let permit = permit(shared)?;
+    // More threads than processors would only push aside those that read, refuse and tell their health. Never closed.
+    let turn = shared.turns.clone().acquire_owned().await.ok();
     let shared = shared.clone();
     let task = tokio::task::spawn_blocking(move || {
         let triage = shared.triage.load_full();
         shared.metrics.under_way.inc();
         let result = work(&shared, &triage);
         shared.metrics.under_way.dec();
-        drop(permit);
+        drop((permit, turn));
         result
     });
     task.await.unwrap_or_else(|_| Err(Problem::internal()))

@@ -87,7 +87,10 @@ struct Shared {
     /// Those before.
     before: reload::Before,
     shadow: Option<shadow::Shadow>,
+    /// Requests let in; those beyond are refused.
     permits: Arc<Semaphore>,
+    /// Of those let in, the ones being decided: as many as there are processors.
+    turns: Arc<Semaphore>,
     metrics: Metrics,
     answers: decide::Answers,
     draining: AtomicBool,
@@ -138,6 +141,9 @@ pub fn run(options: ServeOptions) -> Result<()> {
     let (shadow, waiting) = challenger.unzip();
     let shared = Arc::new(Shared {
         permits: Arc::new(Semaphore::new(options.max_concurrent)),
+        turns: Arc::new(Semaphore::new(
+            std::thread::available_parallelism().map_or(2, usize::from),
+        )),
         triage: ArcSwap::from_pointee(triage),
         before: reload::Before::default(),
         shadow,
