@@ -19,8 +19,8 @@ pub(super) struct ServeArgs {
     /// Records of one batch
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     max_batch_rows: u64,
-    /// Requests decided at a time; more are refused with 503
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    /// Requests let in at a time, of which as many are decided as there are processors; more are refused with 503
+    #[arg(long, value_name = "N", default_value_t = 32)]
     max_concurrent: usize,
     /// Time for one complaint, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000)]

@@ -60,7 +60,7 @@ pub struct ServeOptions {
     pub max_text_chars: usize,
     /// Records of one batch.
     pub max_batch_rows: u64,
-    /// Requests decided at a time; more are refused with 503.
+    /// Requests let in at a time; more are refused with 503.
     pub max_concurrent: usize,
     /// From the first byte of the body to the last byte of the answer, for one complaint.
     pub timeout: Duration,
