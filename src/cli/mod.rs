@@ -4,6 +4,8 @@ mod desk;
 mod labels;
 mod models;
 #[cfg(feature = "serve")]
+mod keys;
+#[cfg(feature = "serve")]
 mod serve;
 mod train;
 
@@ -67,6 +69,9 @@ enum Command {
     /// 服务：同样的决定，经 HTTP 逐条或成批给出；附一页可以粘贴投诉的网页
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
+    /// 密钥：谁可以调用服务；新增、列出、作废
+    #[cfg(feature = "serve")]
+    Keys(keys::KeysArgs),
     /// 核验：一次运行的结果是否原样、每条输入是否都有着落
     Audit(AuditArgs),
     /// 重算：从当时的输入把一条决定再推一遍，逐字节比对
@@ -332,6 +337,8 @@ pub fn run(cli: Cli) -> Result<Outcome> {
         Command::Check(a) => jobs::check::run(&a.options()?),
         #[cfg(feature = "serve")]
         Command::Serve(a) => crate::serve::run(a.options()).map(|()| Outcome::Done),
+        #[cfg(feature = "serve")]
+        Command::Keys(a) => jobs::keys::run(&a.options()),
         Command::Audit(a) => jobs::audit::run(&jobs::audit::AuditOptions {
             dir: a.dir,
             store: a.store,

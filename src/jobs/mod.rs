@@ -8,6 +8,8 @@ pub mod drift;
 pub mod evaluate;
 pub mod explain;
 pub mod inspect;
+#[cfg(feature = "serve")]
+pub mod keys;
 pub mod label_audit;
 pub mod replay;
 pub mod suggest;

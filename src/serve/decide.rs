@@ -1,4 +1,4 @@
-//! One complaint or many in, decisions out: the objects are those of `triage -`.
+//! One complaint in, its decision out: the objects are those of `triage -`.
 //! Law: a record goes the road that the batch goes, from its reader on.
 
 use std::collections::{HashMap, VecDeque};
@@ -6,25 +6,24 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio_stream::StreamExt;
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::io::{StreamReader, SyncIoBridge};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Shared;
+use super::auth::Caller;
 use super::problem::Problem;
 use crate::complaint::Complaint;
 use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::pipeline::{Triage, Workspace};
 use crate::reply::Slots;
-use crate::sink::{Names, write_rejected, write_ticket};
-use crate::source::{Limits, Record, Source, SourceOptions};
+use crate::sink::{Names, write_ticket};
+use crate::source::{Limits, Source, SourceOptions};
 use crate::ticket::Ticket;
 
 /// A client that repeats a request with the same key gets the first answer.
@@ -94,19 +93,24 @@ pub(super) fn permit(shared: &Shared) -> std::result::Result<OwnedSemaphorePermi
 /// `POST /v1/triage`: the object of `triage -` in and out.
 pub(super) async fn one(
     State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Bytes,
 ) -> std::result::Result<Response, Problem> {
     let key = headers.get(IDEMPOTENCY_KEY).map(|v| v.as_bytes());
     let key = match key {
         None => None,
-        Some(key) if key.len() <= 255 => Some(sha256(key)),
+        // Each caller numbers its own requests.
+        Some(key) if is_idempotency_key(key) => {
+            let whose = caller.key.as_deref().unwrap_or_default();
+            Some(sha256(&[whose.as_bytes(), b"\0", key].concat()))
+        }
         Some(_) => {
-            let code = "idempotency.too_long";
+            let what = "Idempotency-Key 应为 1 至 255 个可见的 ASCII 字符";
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
-                code,
-                "Idempotency-Key 不超过 255 字节",
+                "idempotency.invalid",
+                what,
             ));
         }
     };
@@ -129,6 +133,10 @@ pub(super) async fn one(
         shared.answers.put(key, hash, answer.clone());
     }
     Ok(json_line(answer))
+}
+
+fn is_idempotency_key(key: &[u8]) -> bool {
+    (1..=255).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic)
 }
 
 /// `POST /v1/explain`: the decision, the filled sheet, and the same as a person reads it.
@@ -177,30 +185,30 @@ pub(super) async fn in_pool<T: Send + 'static>(
     work: impl FnOnce(&Shared, &Triage) -> std::result::Result<T, Problem> + Send + 'static,
 ) -> std::result::Result<T, Problem> {
     let permit = permit(shared)?;
+    // More threads than processors would only push aside those that read, refuse and tell their health. Never closed.
+    let turn = shared.turns.clone().acquire_owned().await.ok();
     let shared = shared.clone();
     let task = tokio::task::spawn_blocking(move || {
         let triage = shared.triage.load_full();
         shared.metrics.under_way.inc();
         let result = work(&shared, &triage);
         shared.metrics.under_way.dec();
-        drop(permit);
+        drop((permit, turn));
         result
     });
-    task.await.unwrap_or_else(|_| {
-        let what = "程序内部错误；该请求没有产生决定";
-        Err(Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            what,
-        ))
-    })
+    task.await.unwrap_or_else(|_| Err(Problem::internal()))
 }
 
-fn options_of(shared: &Shared, triage: &Triage) -> Result<SourceOptions> {
+/// One record of many is bounded like one that comes alone.
+fn record_limit(shared: &Shared) -> Limits {
+    Limits {
+        max_record_bytes: shared.options.max_body_bytes,
+    }
+}
+
+pub(super) fn options_of(shared: &Shared, triage: &Triage) -> Result<SourceOptions> {
     triage.tables.source_options(&SourceOptions {
-        limits: Limits {
-            max_record_bytes: shared.options.max_body_bytes,
-        },
+        limits: record_limit(shared),
         ..SourceOptions::default()
     })
 }
@@ -283,13 +291,11 @@ fn with_ticket(
         count(shared, triage, &ticket);
         take(&ticket, triage.names())
     });
-    decided.map_err(|_| {
-        let what = "程序内部错误；该请求没有产生决定";
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what)
-    })
+    decided.map_err(|_| Problem::internal())
 }
 
-fn count(shared: &Shared, triage: &Triage, ticket: &Ticket<'_>) {
+/// Counts a decision, and shows it to the challenger.
+pub(super) fn count(shared: &Shared, triage: &Triage, ticket: &Ticket<'_>) {
     let taxonomy = &triage.tables.taxonomy;
     let labels = [
         taxonomy.levels[ticket.decision.level].label.code.as_str(),
@@ -297,97 +303,12 @@ fn count(shared: &Shared, triage: &Triage, ticket: &Ticket<'_>) {
         taxonomy.queues[ticket.route.queue].code.as_str(),
     ];
     shared.metrics.decided.with_label_values(&labels).inc();
+    if let Some(shadow) = &shared.shadow {
+        shadow.offer(ticket, triage, shared);
+    }
 }
 
 fn json_line(line: Bytes) -> Response {
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], line).into_response()
-}
-
-/// `POST /v1/triage:batch`: JSON Lines in and out, streamed; one line out for each record, in order.
-pub(super) async fn batch(
-    State(shared): State<Arc<Shared>>,
-    request: Request,
-) -> std::result::Result<Response, Problem> {
-    let permit = permit(&shared)?;
-    let stream = request.into_body().into_data_stream();
-    let body = StreamReader::new(stream.map(|block| block.map_err(std::io::Error::other)));
-    let reader = SyncIoBridge::new(Box::pin(body));
-    // Two blocks wait at most: a client that does not read stops the reading, not the memory.
-    let (sender, receiver) = mpsc::channel::<std::io::Result<Bytes>>(2);
-    tokio::task::spawn_blocking(move || {
-        let triage = shared.triage.load_full();
-        shared.metrics.under_way.inc();
-        let ended = decide_lines(&shared, &triage, Box::new(reader), &sender);
-        shared.metrics.under_way.dec();
-        if let Err(e) = ended {
-            // The head of the answer is gone out: the last line says what happened.
-            let problem =
-                Problem::new(StatusCode::BAD_REQUEST, "batch.ended", "批次中断").detail(e);
-            let line = serde_json::json!({ "problem": problem.json() }).to_string() + "\n";
-            let _ = sender.blocking_send(Ok(Bytes::from(line)));
-        }
-        drop(permit);
-    });
-    let kind = HeaderValue::from_static("application/x-ndjson; charset=utf-8");
-    let body = Body::from_stream(ReceiverStream::new(receiver));
-    Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
-}
-
-/// Returns what ended the batch before its end.
-fn decide_lines(
-    shared: &Shared,
-    triage: &Triage,
-    input: Box<dyn Read + Send>,
-    sender: &mpsc::Sender<std::io::Result<Bytes>>,
-) -> std::result::Result<(), String> {
-    let said = |e: Error| e.to_string();
-    let options = options_of(shared, triage).map_err(said)?;
-    let mut source = Source::read(Path::new("request.jsonl"), input, &options).map_err(said)?;
-    let mut n = 0;
-    loop {
-        let batch = source
-            .next_batch(1024, &triage.tables.taxonomy)
-            .map_err(said)?;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        n += batch.len() as u64;
-        if n > shared.options.max_batch_rows {
-            return Err(format!(
-                "超过 {} 条，其余未处理",
-                shared.options.max_batch_rows
-            ));
-        }
-        let chunks = triage
-            .map(&batch, |records, work| lines(shared, triage, records, work))
-            .map_err(said)?;
-        for chunk in chunks {
-            if sender.blocking_send(Ok(Bytes::from(chunk))).is_err() {
-                // The client is gone.
-                return Ok(());
-            }
-        }
-    }
-}
-
-fn lines(
-    shared: &Shared,
-    triage: &Triage,
-    records: &[Record],
-    work: &mut Workspace,
-) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    triage.each(records, work, |decided| match decided {
-        Ok(ticket) => {
-            count(shared, triage, &ticket);
-            write_ticket(&ticket, triage.names(), &mut out)
-        }
-        Err(rejected) => {
-            let code = rejected.code.code();
-            shared.metrics.rejected.with_label_values(&[code]).inc();
-            write_rejected(rejected, &mut out)
-        }
-    })?;
-    Ok(out)
 }

@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
 };
 
 use super::Shared;
@@ -20,6 +21,9 @@ pub(super) struct Metrics {
     pub decided: IntCounterVec,
     pub rejected: IntCounterVec,
     pub under_way: IntGauge,
+    pub shadow_decided: IntCounter,
+    pub shadow_dropped: IntCounter,
+    pub shadow_differences: IntCounterVec,
 }
 
 impl Metrics {
@@ -58,12 +62,31 @@ impl Metrics {
         .map_err(failed)?;
         let under_way = IntGauge::new("xiaobao_requests_under_way", "Requests being decided")
             .map_err(failed)?;
+        let shadow_decided = IntCounter::new(
+            "xiaobao_shadow_decided_total",
+            "Complaints that the challenger decided too",
+        )
+        .map_err(failed)?;
+        let shadow_dropped = IntCounter::new(
+            "xiaobao_shadow_dropped_total",
+            "Complaints that the challenger had no time for",
+        )
+        .map_err(failed)?;
+        let shadow_differences = counter(
+            "xiaobao_shadow_differences_total",
+            "Differences between the challenger and the bundle in force, by kind",
+            &["kind"],
+        )
+        .map_err(failed)?;
         registry
             .register(Box::new(requests.clone()))
             .and_then(|()| registry.register(Box::new(seconds.clone())))
             .and_then(|()| registry.register(Box::new(decided.clone())))
             .and_then(|()| registry.register(Box::new(rejected.clone())))
             .and_then(|()| registry.register(Box::new(under_way.clone())))
+            .and_then(|()| registry.register(Box::new(shadow_decided.clone())))
+            .and_then(|()| registry.register(Box::new(shadow_dropped.clone())))
+            .and_then(|()| registry.register(Box::new(shadow_differences.clone())))
             .map_err(failed)?;
         Ok(Metrics {
             registry,
@@ -72,6 +95,9 @@ impl Metrics {
             decided,
             rejected,
             under_way,
+            shadow_decided,
+            shadow_dropped,
+            shadow_differences,
         })
     }
 }

@@ -3,10 +3,24 @@
 //! bounds is refused at once; health answers whatever the load.
 
 mod access;
+mod auth;
+mod batch;
+mod corrections;
 mod decide;
+mod html;
+pub mod keys;
+mod listen;
 mod metrics;
+mod openapi;
 mod page;
 mod problem;
+mod reload;
+mod schema;
+mod shadow;
+mod tls;
+mod upload;
+
+pub use tls::TlsFiles;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,17 +34,15 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_rustls::rustls::ServerConfig;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::error::{Error, Result};
 use crate::pipeline::Triage;
+use keys::Keys;
 use metrics::Metrics;
 use problem::Problem;
 
@@ -48,23 +60,47 @@ pub struct ServeOptions {
     pub max_text_chars: usize,
     /// Records of one batch.
     pub max_batch_rows: u64,
-    /// Requests decided at a time; more are refused with 503.
+    /// Requests let in at a time; more are refused with 503.
     pub max_concurrent: usize,
     /// From the first byte of the body to the last byte of the answer, for one complaint.
     pub timeout: Duration,
     /// One line a request on stderr.
     pub access_log: bool,
+    /// File of the callers' keys; without it whoever reaches the address may call.
+    pub keys: Option<PathBuf>,
+    /// Certificate and key; without them HTTP is spoken in the clear.
+    pub tls: Option<TlsFiles>,
+    /// Bundle that decides the same traffic unseen.
+    pub shadow: Option<PathBuf>,
+    /// File that corrections made at the page are added to.
+    pub corrections: Option<PathBuf>,
 }
+
+/// The route whose answer flows on after its head.
+const BATCH: &str = "/v1/triage:batch";
 
 /// What all handlers share.
 struct Shared {
     options: ServeOptions,
     /// The tables and bundle in force; a request keeps those that it began with.
     triage: ArcSwap<Triage>,
+    /// Those before.
+    before: reload::Before,
+    shadow: Option<shadow::Shadow>,
+    /// Requests let in; those beyond are refused.
     permits: Arc<Semaphore>,
+    /// Of those let in, the ones being decided: as many as there are processors.
+    turns: Arc<Semaphore>,
     metrics: Metrics,
     answers: decide::Answers,
     draining: AtomicBool,
+    /// The keys in force; `None` without `--keys`.
+    keys: Option<ArcSwap<Keys>>,
+    /// People signed in at the page.
+    sessions: auth::Sessions,
+    /// What handshakes are answered with; `None` without TLS.
+    tls: Option<ArcSwap<ServerConfig>>,
+    downloads: upload::Downloads,
 }
 
 fn load(options: &ServeOptions) -> Result<Triage> {
@@ -74,46 +110,88 @@ fn load(options: &ServeOptions) -> Result<Triage> {
 
 /// Serves until SIGTERM or SIGINT, then answers what is under way and returns.
 pub fn run(options: ServeOptions) -> Result<()> {
-    if !options.listen.ip().is_loopback() {
-        return Err(Error::Usage(format!(
-            "--listen {}: keys of callers are not built yet, so only this machine is served: listen on 127.0.0.1 and put a \
-             gateway before it",
-            options.listen
-        )));
+    let keys = match &options.keys {
+        Some(path) => Some(Keys::load(path)?),
+        None if options.listen.ip().is_loopback() => None,
+        None => {
+            return Err(Error::Usage(format!(
+                "--listen {}: without keys only this machine is served: listen on 127.0.0.1, or name the callers by \
+                 `xiaobao keys add` and give --keys FILE",
+                options.listen
+            )));
+        }
+    };
+    if keys
+        .as_ref()
+        .is_some_and(|keys| keys.iter().next().is_none())
+    {
+        eprintln!("the file of keys holds none: nobody may call; see `xiaobao keys add`");
     }
+    if keys.is_some() && options.tls.is_none() && !options.listen.ip().is_loopback() {
+        eprintln!(
+            "keys and complaints cross the network in the clear: give --tls-cert and --tls-key unless a gateway speaks TLS"
+        );
+    }
+    if let Some(path) = &options.corrections {
+        corrections::open(path)?;
+    }
+    let certificate = options.tls.as_ref().map(tls::load).transpose()?;
     let triage = load(&options)?;
+    let challenger = shadow::load(&options)?.map(shadow::Shadow::new);
+    let (shadow, waiting) = challenger.unzip();
+    let shared = Arc::new(Shared {
+        permits: Arc::new(Semaphore::new(options.max_concurrent)),
+        turns: Arc::new(Semaphore::new(
+            std::thread::available_parallelism().map_or(2, usize::from),
+        )),
+        triage: ArcSwap::from_pointee(triage),
+        before: reload::Before::default(),
+        shadow,
+        metrics: Metrics::new()?,
+        answers: decide::Answers::default(),
+        draining: AtomicBool::new(false),
+        keys: keys.map(ArcSwap::from_pointee),
+        sessions: auth::Sessions::default(),
+        tls: certificate.map(ArcSwap::from),
+        downloads: upload::Downloads::default(),
+        options,
+    });
+    if let Some(waiting) = waiting {
+        let shared = shared.clone();
+        std::thread::Builder::new()
+            .name("shadow".to_owned())
+            .spawn(move || shadow::work(&shared, waiting))
+            .map_err(|e| Error::Failed(format!("the challenger cannot be started: {e}")))?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         // Deciding happens here; the semaphore lets no more than its permits in.
-        .max_blocking_threads(options.max_concurrent + 4)
+        .max_blocking_threads(shared.options.max_concurrent + 4)
         .enable_all()
         .build()
         .map_err(|e| Error::Failed(format!("the server cannot be started: {e}")))?;
-    runtime.block_on(serve(options, triage))
+    runtime.block_on(serve(shared))
 }
 
-async fn serve(options: ServeOptions, triage: Triage) -> Result<()> {
-    let address = options.listen;
+async fn serve(shared: Arc<Shared>) -> Result<()> {
+    let address = shared.options.listen;
     let listener = TcpListener::bind(address).await.map_err(|e| {
         Error::Usage(format!(
             "--listen {address}: {e}: choose another port, or end what listens there"
         ))
     })?;
-    let shared = Arc::new(Shared {
-        permits: Arc::new(Semaphore::new(options.max_concurrent)),
-        triage: ArcSwap::from_pointee(triage),
-        metrics: Metrics::new()?,
-        answers: decide::Answers::default(),
-        draining: AtomicBool::new(false),
-        options,
-    });
     let bound = listener.local_addr().unwrap_or(address);
     eprintln!(
-        "serving on http://{bound}, bundle {}; SIGHUP loads tables and bundle anew, SIGTERM ends",
+        "serving on {}://{bound}, bundle {}; SIGHUP loads tables, bundle, keys and certificate anew, SIGTERM ends",
+        if shared.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        },
         shared.triage.load().bundle_ids()
     );
     let app = router(shared.clone());
-    accept(listener, app, &shared).await
+    listen::accept(listener, app, &shared).await
 }
 
 fn router(shared: Arc<Shared>) -> Router {
@@ -123,16 +201,30 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/triage", post(decide::one))
         .route(
-            "/v1/triage:batch",
-            post(decide::batch).layer(DefaultBodyLimit::disable()),
+            BATCH,
+            post(batch::batch).layer(DefaultBodyLimit::disable()),
         )
         .route("/v1/explain", post(decide::explain))
         .route("/v1/taxonomy", get(taxonomy))
         .route("/v1/bundle", get(bundle))
+        .route("/v1/openapi.json", get(openapi::json))
+        .route("/docs", get(openapi::page))
+        .route("/v1/admin/reload", post(reload::reload))
+        .route("/v1/admin/rollback", post(reload::rollback))
+        .route("/v1/admin/shadow", get(shadow::show))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::show))
         .route("/", get(page::empty).post(page::decided))
+        .route("/correct", post(corrections::correct))
+        .route(
+            "/table",
+            // The other parts of the form, and its borders.
+            post(upload::table).layer(DefaultBodyLimit::max(upload::FILE_BYTES + (64 << 10))),
+        )
+        .route(auth::DOWNLOAD, get(upload::download))
+        .route("/login", get(auth::form).post(auth::login))
+        .route("/logout", post(auth::logout))
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "route.unknown", "没有这个地址") })
@@ -149,85 +241,17 @@ fn router(shared: Arc<Shared>) -> Router {
             access::log,
         ))
         .layer(CatchPanicLayer::custom(|_| {
-            Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "程序内部错误；该请求没有产生决定",
-            )
-            .into_response()
+            Problem::internal().into_response()
         }))
         .layer(fixed(header::CACHE_CONTROL, "no-store"))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        // `no-referrer` would make browsers send `Origin: null` with our own forms.
+        .layer(fixed(header::REFERRER_POLICY, "same-origin"))
         .layer(fixed(
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ))
         .with_state(shared)
-}
-
-/// Takes connections until a signal, then lets those under way end.
-async fn accept(listener: TcpListener, app: Router, shared: &Arc<Shared>) -> Result<()> {
-    let failed = |e| Error::Failed(format!("signals cannot be listened to: {e}"));
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut hang_up = signal(SignalKind::hangup()).map_err(failed)?;
-    let graceful = GracefulShutdown::new();
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT);
-    loop {
-        tokio::select! {
-            taken = listener.accept() => {
-                // A client that is gone again, or no more file handles: the next one may do.
-                let Ok((stream, _)) = taken else {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                    continue;
-                };
-                let service = TowerToHyperService::new(app.clone());
-                let connection = builder
-                    .serve_connection(TokioIo::new(stream), service)
-                    .into_owned();
-                let watched = graceful.watch(connection);
-                tokio::spawn(async move {
-                    // What goes wrong on one connection is that client's to see.
-                    let _ = watched.await;
-                });
-            }
-            _ = hang_up.recv() => reload(shared.clone()),
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-        }
-    }
-    shared.draining.store(true, Ordering::Relaxed);
-    drop(listener);
-    eprintln!("draining");
-    if tokio::time::timeout(DRAIN, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        eprintln!("some requests did not end within {} s", DRAIN.as_secs());
-    }
-    Ok(())
-}
-
-/// A client has this long to send its header.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Requests under way have this long to end.
-const DRAIN: Duration = Duration::from_secs(30);
-
-/// Loads tables and bundle beside those in force, checks them, and only then puts them in their place.
-fn reload(shared: Arc<Shared>) {
-    tokio::task::spawn_blocking(move || match load(&shared.options) {
-        Ok(triage) => {
-            eprintln!("reloaded: bundle {}", triage.bundle_ids());
-            shared.triage.store(Arc::new(triage));
-        }
-        Err(e) => eprintln!("not reloaded, the old ones stay in force: {e}"),
-    });
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {

@@ -5,19 +5,16 @@ use std::sync::Arc;
 
 use axum::Form;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
-use minijinja::Environment;
-use minijinja::value::Serde;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Shared;
 use super::decide::{complaint_of, explained, in_pool};
 use super::problem::Problem;
+use super::{Shared, html};
 use crate::pipeline::Triage;
-
-const PAGE: &str = include_str!("page.html.j2");
+use crate::taxonomy::head;
 
 pub(super) async fn style() -> Response {
     let kind = [(header::CONTENT_TYPE, "text/css; charset=utf-8")];
@@ -53,18 +50,71 @@ struct Span {
     note: String,
 }
 
+/// A label that a ranking or a form offers.
 #[derive(Serialize)]
+struct Choice {
+    code: String,
+    name: String,
+    /// Ticked in a form.
+    on: bool,
+}
+
+/// The labels of a head in the correction form.
+#[derive(Serialize)]
+struct Select {
+    name: &'static str,
+    title: &'static str,
+    chosen: String,
+    options: Vec<Choice>,
+}
+
+/// The three most probable labels of a head.
+#[derive(Serialize)]
+struct Head {
+    name: &'static str,
+    ranked: Vec<Rank>,
+}
+
+#[derive(Serialize)]
+struct Rank {
+    code: String,
+    name: String,
+    prob: f64,
+    percent: String,
+}
+
+/// A point of the time line.
+#[derive(Serialize)]
+struct Point {
+    by: String,
+    label: String,
+    article: String,
+    /// `law`, `ours`, `now` or `start`: how it looks.
+    class: String,
+    now: bool,
+    provisional: bool,
+}
+
+#[derive(Serialize, Default)]
 struct View {
     form: Input,
     max_chars: usize,
     channels: Vec<Channel>,
     problem: Option<String>,
+    noted: Option<&'static str>,
+    /// Somebody is signed in, and may sign out.
+    signed_in: bool,
+    /// `--corrections` is given.
+    corrections: bool,
     d: Option<Value>,
     spans: Vec<Span>,
     level: String,
     band: &'static str,
     queue: String,
-    dates: Vec<Value>,
+    dates: Vec<Point>,
+    heads: Vec<Head>,
+    selects: Vec<Select>,
+    flags: Vec<Choice>,
 }
 
 fn view(shared: &Shared, triage: &Triage, form: Input) -> View {
@@ -78,29 +128,37 @@ fn view(shared: &Shared, triage: &Triage, form: Input) -> View {
                 name: c.name.clone(),
             })
             .collect(),
-        problem: None,
-        d: None,
-        spans: Vec::new(),
-        level: String::new(),
-        band: "",
-        queue: String::new(),
-        dates: Vec::new(),
+        signed_in: shared.keys.is_some(),
+        corrections: shared.options.corrections.is_some(),
+        ..View::default()
     }
 }
 
 fn render(view: &View) -> Response {
-    let mut environment = Environment::new();
-    let page = environment
-        .add_template("page.html", PAGE)
-        .and_then(|()| environment.get_template("page.html"))
-        .and_then(|page| page.render(Serde(view)));
-    match page {
-        Ok(page) => Html(page).into_response(),
-        Err(_) => {
-            let what = "页面不能显示";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what).into_response()
+    html::page("page.html", view)
+}
+
+/// The empty page with what became of a correction.
+pub(super) fn after_correction(
+    shared: &Shared,
+    noted: std::result::Result<(), Problem>,
+) -> Response {
+    let triage = shared.triage.load();
+    let mut view = view(shared, &triage, Input::default());
+    match noted {
+        Ok(()) => {
+            view.noted = Some("更正已记下，谢谢。");
+            render(&view)
         }
+        Err(problem) => refused(view, &problem),
     }
+}
+
+fn refused(mut view: View, problem: &Problem) -> Response {
+    view.problem = Some(problem.full());
+    let mut response = render(&view);
+    problem.mark(&mut response);
+    response
 }
 
 /// `GET /`
@@ -136,14 +194,7 @@ pub(super) async fn decided(
         Ok(view) => render(&view),
         Err(problem) => {
             let triage = shared.triage.load();
-            let mut view = view(&shared, &triage, again);
-            view.problem = Some(problem.full());
-            let mut response = render(&view);
-            *response.status_mut() = problem.status;
-            response
-                .extensions_mut()
-                .insert(super::problem::Code(problem.code));
-            response
+            refused(view(&shared, &triage, again), &problem)
         }
     }
 }
@@ -168,24 +219,116 @@ fn show(view: &mut View, triage: &Triage, d: Value) {
         .iter()
         .find(|q| q.code == queue)
         .map_or(queue.clone(), |q| q.name.clone());
-    view.band = match d["band"].as_str() {
-        Some("auto") => "自动",
-        Some("suggest") => "从前三个里选",
-        _ => "人工复核",
-    };
+    view.band = band_name(d["band"].as_str().unwrap_or_default());
     view.spans = spans(&d);
-    let due = &d["due"];
-    let mut dates: Vec<Value> = Vec::new();
-    for list in ["statutory", "parallel"] {
-        dates.extend(due[list].as_array().cloned().unwrap_or_default());
+    view.dates = time_line(&d["due"]);
+    for (key, title) in HEADS {
+        view.heads.push(Head {
+            name: title,
+            ranked: ranked(&d["labels"][key]["ranked"]),
+        });
+        let labels = taxonomy.codes(key).into_iter();
+        view.selects.push(Select {
+            name: key,
+            title,
+            chosen: text(key),
+            options: labels
+                .map(|code| Choice {
+                    code: code.to_owned(),
+                    name: taxonomy.name(key, code).to_owned(),
+                    on: false,
+                })
+                .collect(),
+        });
     }
-    if let Some(targets) = due["targets"].as_object() {
-        dates.extend(targets.values().filter(|t| t["by"].is_string()).cloned());
-    }
-    dates.retain(|t| t["by"].is_string());
-    dates.sort_by(|a, b| a["by"].as_str().cmp(&b["by"].as_str()));
-    view.dates = dates;
+    let set = d["labels"]["flags"].as_array();
+    view.flags = taxonomy
+        .flags
+        .iter()
+        .map(|f| Choice {
+            code: f.code.clone(),
+            name: f.name.clone(),
+            on: set.is_some_and(|set| set.iter().any(|s| s["code"] == f.code.as_str())),
+        })
+        .collect();
     view.d = Some(d);
+}
+
+/// The heads with one label each, as the page calls them.
+const HEADS: [(&str, &str); 3] = [
+    (head::TYPE, "类型"),
+    (head::REASON, "原因"),
+    (head::URGENCY, "等级"),
+];
+
+/// Chinese name of a band's code.
+pub(super) fn band_name(code: &str) -> &'static str {
+    match code {
+        "auto" => "可自动",
+        "suggest" => "从前三个里选",
+        _ => "人工复核",
+    }
+}
+
+fn ranked(list: &Value) -> Vec<Rank> {
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let ranks = list.as_array().into_iter().flatten().map(|r| {
+        let prob = r["prob"].as_f64().unwrap_or(0.0);
+        Rank {
+            code: text(&r["code"]),
+            name: text(&r["name"]),
+            prob,
+            percent: format!("{:.1}%", prob * 100.0),
+        }
+    });
+    ranks.collect()
+}
+
+/// All dates in their order, from the day that the period counts from.
+fn time_line(due: &Value) -> Vec<Point> {
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let now = &due["in_force"]["id"];
+    let listed = ["statutory", "parallel"].map(|list| due[list].as_array());
+    let targets = due["targets"].as_object().into_iter();
+    let dates = listed
+        .into_iter()
+        .flatten()
+        .flatten()
+        .chain(targets.flat_map(|t| t.values()));
+    let points = dates.filter(|t| t["by"].is_string()).map(|t| {
+        let is_now = t["id"].is_string() && t["id"] == *now;
+        let class = match (is_now, t["article"].is_string()) {
+            (true, _) => "law now",
+            (false, true) => "law",
+            (false, false) => "ours",
+        };
+        let by = text(&t["by"]);
+        Point {
+            // Seconds say nothing here.
+            by: by.strip_suffix(":00").unwrap_or(&by).to_owned(),
+            label: text(&t["label"]),
+            article: t["article"].as_str().unwrap_or("内部目标").to_owned(),
+            class: class.to_owned(),
+            now: is_now,
+            provisional: t["provisional"] == true,
+        }
+    });
+    let mut points: Vec<Point> = points.collect();
+    points.sort_by(|a, b| a.by.cmp(&b.by));
+    if let (Some(from), false) = (due["counted_from"].as_str(), points.is_empty()) {
+        points.insert(
+            0,
+            Point {
+                by: from.to_owned(),
+                label: "收到，自次日起算".to_owned(),
+                article: String::new(),
+                class: "start".to_owned(),
+                now: false,
+                provisional: false,
+            },
+        );
+    }
+    points
 }
 
 /// The masked text cut at its deciding words and masks.

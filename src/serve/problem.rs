@@ -25,6 +25,12 @@ impl Problem {
         }
     }
 
+    /// What a caller is told when something of ours broke.
+    pub fn internal() -> Problem {
+        let what = "程序内部错误；该请求没有产生决定";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", what)
+    }
+
     pub fn detail(mut self, detail: impl Into<String>) -> Problem {
         self.detail = Some(detail.into());
         self
@@ -56,22 +62,36 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Gives a page the status, the code and the headers that the problem document would have.
+    pub fn mark(&self, response: &mut Response) {
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"xiaobao\""),
+            );
+        }
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(Code(self.code));
+    }
+}
+
 /// Code of the problem, for log and metrics.
 #[derive(Clone, Copy)]
 pub(super) struct Code(pub &'static str);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.status, self.json().to_string()).into_response();
-        let headers = response.headers_mut();
-        headers.insert(
+        let mut response = self.json().to_string().into_response();
+        response.headers_mut().insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if let Some(seconds) = self.retry_after_s {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response.extensions_mut().insert(Code(self.code));
+        self.mark(&mut response);
         response
     }
 }

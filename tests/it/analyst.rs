@@ -195,7 +195,7 @@ fn from_an_export_with_wrong_labels_to_a_better_model_in_force() {
         xiaobao(&args)
     };
     // A guard that nothing can pass: nothing changes.
-    let refused = promote(&["--max-class-drop", "-1"]);
+    let refused = promote(&["--max-class-drop=-1"]);
     assert_eq!(refused.code, 3, "{}", refused.stderr);
     assert!(
         refused.stderr.contains("not promoted"),

@@ -1,92 +1,12 @@
 //! The intake step: the decision of the batch over HTTP, bounded, masked, and gone without a gap.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Stdio};
-
 use serde_json::Value;
 
-use crate::run::{command, json, read, root, xiaobao, xiaobao_fed};
-
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(more: &[&str]) -> Server {
-        let args = [&["serve", "--listen", "127.0.0.1:0"][..], more].concat();
-        let mut child = command(&args)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
-        let first = lines.next().expect("a line").expect("UTF-8");
-        let (_, rest) = first.split_once("http://").expect("an address");
-        let address = rest.split(',').next().expect("an address").to_owned();
-        // Somebody must read on, or the server waits.
-        std::thread::spawn(move || lines.for_each(drop));
-        Server { child, address }
-    }
-
-    /// Status, headers in lower case, body.
-    fn ask(&self, method: &str, path: &str, more: &[&str], body: &[u8]) -> (u16, String, String) {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        let mut head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n",
-            body.len()
-        );
-        for header in more {
-            head.push_str(header);
-            head.push_str("\r\n");
-        }
-        head.push_str("\r\n");
-        stream.write_all(head.as_bytes()).expect("sent");
-        // A server that refuses a long body may hang up before its end.
-        let _ = stream.write_all(body);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        let answer = String::from_utf8(answer).expect("UTF-8");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok());
-        let mut body = body.to_owned();
-        if head.to_lowercase().contains("transfer-encoding: chunked") {
-            body = unchunk(&body);
-        }
-        (status.expect("a status"), head.to_lowercase(), body)
-    }
-
-    fn post(&self, path: &str, body: &[u8]) -> (u16, String) {
-        let (status, _, body) = self.ask("POST", path, &[], body);
-        (status, body)
-    }
-}
-
-fn unchunk(body: &str) -> String {
-    let mut out = Vec::new();
-    let mut rest = body.as_bytes();
-    loop {
-        let at = rest.windows(2).position(|w| w == b"\r\n").expect("a size");
-        let size = std::str::from_utf8(&rest[..at]).expect("ASCII");
-        let size = usize::from_str_radix(size, 16).expect("a size");
-        if size == 0 {
-            return String::from_utf8(out).expect("UTF-8");
-        }
-        out.extend(&rest[at + 2..at + 2 + size]);
-        rest = &rest[at + 2 + size + 2..];
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use super::server::Server;
+use crate::run::{json, read, root, xiaobao, xiaobao_fed};
 
 /// A decision without the place where its record stood.
-fn decision(line: &str) -> Value {
+pub fn decision(line: &str) -> Value {
     let mut value = json(line);
     if let Some(members) = value.as_object_mut() {
         members.remove("source");
@@ -95,7 +15,7 @@ fn decision(line: &str) -> Value {
 }
 
 /// The samples as JSON Lines.
-fn samples() -> Vec<String> {
+pub fn samples() -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for row in crate::run::csv_rows(root().join("data/samples/complaints.csv")) {
         let line = serde_json::json!({
@@ -120,6 +40,11 @@ fn one_many_and_the_filter_decide_alike() {
     assert_eq!(status, 200);
     let batch: Vec<Value> = body.lines().map(decision).collect();
     assert!(batch == wanted);
+    assert_eq!(
+        server.post("/v1/triage:batch", b""),
+        (200, String::new()),
+        "nothing gives nothing"
+    );
     for (line, wanted) in lines.iter().zip(&wanted) {
         // Laid out over lines, as programs write JSON.
         let pretty = serde_json::to_string_pretty(&json(line)).expect("JSON");
@@ -195,6 +120,15 @@ fn a_repeated_key_gets_the_first_answer() {
         "{\"text\":\"年费太贵\"}".as_bytes(),
     );
     assert_eq!((first.0, &first.2), (200, &again.2));
+    for odd in [
+        "idempotency-key: ",
+        "idempotency-key: a b",
+        "idempotency-key: 编号",
+    ] {
+        let refused = server.send("POST", "/v1/triage", &[odd], b"{\"text\":\"x\"}");
+        assert_eq!(refused.status, 400, "{odd}");
+        assert_eq!(json(&refused.body)["code"], "idempotency.invalid");
+    }
     let other = server.ask(
         "POST",
         "/v1/triage",
@@ -224,23 +158,16 @@ fn the_page_shows_masked_text_only() {
 #[test]
 fn it_ends_cleanly_and_serves_nobody_else() {
     let mut server = Server::start(&[]);
-    let pid = server.child.id().to_string();
-    let kill = |signal: &str| {
-        let sent = std::process::Command::new("kill")
-            .args([signal, &pid])
-            .status();
-        assert!(sent.expect("kill(1)").success());
-    };
-    kill("-HUP");
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    server.signal("-HUP");
+    server.wait_for("reloaded: bundle");
     assert_eq!(
         server
             .post("/v1/triage", "{\"text\":\"年费太贵\"}".as_bytes())
             .0,
         200
     );
-    kill("-TERM");
-    assert_eq!(server.child.wait().expect("it ends").code(), Some(0));
+    server.signal("-TERM");
+    assert_eq!(server.end(), Some(0));
     let ran = xiaobao(&["serve", "--listen", "0.0.0.0:8099"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("127.0.0.1"), "{}", ran.stderr);
