@@ -33,7 +33,7 @@ pub(super) struct LabelAuditArgs {
     #[arg(long, value_name = "K", default_value_t = 5)]
     folds: usize,
     /// Passes over all folds; a later one learns without the labels that the one before doubts
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     rounds: usize,
     /// Labels listed for a head; as many as are estimated to be wrong if not given
     #[arg(long, value_name = "N")]

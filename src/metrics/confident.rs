@@ -131,12 +131,12 @@ mod tests {
         probs.push(sure(1));
         probs.push(vec![0.45, 0.55]);
         let given = [0, 0, 0, 1, 1, 1, 0, 0];
-        let found = Doubts::find(&probs, &given, 3);
+        let found = Doubts::find(&probs, &given, 2);
         let rows: Vec<usize> = found.suspects.iter().map(|s| s.row).collect();
         assert_eq!(rows, [6, 7]);
         assert_eq!(found.suspects[0].likely, 1);
         // Rows of 0: three agree, one is confidently 1; of five rows that carry it that makes 5/4.
-        assert_eq!(found.joint[0], [3, 1, 0]);
+        assert_eq!(found.joint[0], [3, 1]);
         assert!((found.n_wrong - 1.25).abs() < 1e-9);
         assert!(found.suspects[0].counted && !found.suspects[1].counted);
     }

@@ -1,6 +1,7 @@
 //! One complaint in, its decision out: the objects are those of `triage -`.
 //! Law: a record goes the road that the batch goes, from its reader on.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -280,18 +281,24 @@ pub(super) fn complaint_of(
     }
 }
 
+thread_local! {
+    /// A thread that decides keeps its memory from request to request.
+    static WORK: RefCell<Workspace> = RefCell::default();
+}
+
 fn with_ticket(
     triage: &Triage,
     shared: &Shared,
     complaint: &Complaint,
     take: impl FnOnce(&Ticket<'_>, Names<'_>) -> Result<()>,
 ) -> std::result::Result<(), Problem> {
-    let mut work = Workspace::default();
-    let decided = triage.one(complaint, &mut work).and_then(|ticket| {
-        count(shared, triage, &ticket);
-        take(&ticket, triage.names())
-    });
-    decided.map_err(|_| Problem::internal())
+    WORK.with_borrow_mut(|work| {
+        let decided = triage.one(complaint, work).and_then(|ticket| {
+            count(shared, triage, &ticket);
+            take(&ticket, triage.names())
+        });
+        decided.map_err(|_| Problem::internal())
+    })
 }
 
 /// Counts a decision, and shows it to the challenger.

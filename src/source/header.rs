@@ -3,6 +3,7 @@
 //! Law: a message never shows a header cell, for a file without a header has a complaint there.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -76,8 +77,9 @@ const LABEL_COLUMNS: [&str; 5] = [
 /// Known names of each role and of the label columns, and what the user mapped by hand.
 #[derive(Debug, Clone, Default)]
 pub struct ColumnNames {
-    names: FxHashMap<String, Role>,
-    labels: FxHashMap<String, &'static str>,
+    /// Shared by every input that is opened: a server opens one a request.
+    names: Arc<FxHashMap<String, Role>>,
+    labels: Arc<FxHashMap<String, &'static str>>,
     mapped: Vec<(String, Role)>,
 }
 
@@ -101,11 +103,11 @@ impl ColumnNames {
             for name in names.filter(|n| !n.is_empty()) {
                 let twice = match (role, label) {
                     (Some(role), _) => {
-                        let before = out.names.insert(name.clone(), role);
+                        let before = Arc::make_mut(&mut out.names).insert(name.clone(), role);
                         before.is_some_and(|r| r != role) || out.labels.contains_key(&name)
                     }
                     (None, Some(label)) => {
-                        let before = out.labels.insert(name.clone(), label);
+                        let before = Arc::make_mut(&mut out.labels).insert(name.clone(), label);
                         before.is_some_and(|l| l != label) || out.names.contains_key(&name)
                     }
                     (None, None) => false,
@@ -119,7 +121,7 @@ impl ColumnNames {
             }
         }
         for role in Role::ALL {
-            out.names.insert(role.name().to_owned(), role);
+            Arc::make_mut(&mut out.names).insert(role.name().to_owned(), role);
         }
         out
     }

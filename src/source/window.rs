@@ -8,12 +8,16 @@ pub(super) struct Window {
     buffer: Vec<u8>,
     start: usize,
     ended: bool,
+    /// Bytes of the next read.
+    chunk: usize,
     /// Byte offset in the input of the window's first byte.
     pub byte: u64,
     /// Line number of the window's first byte, from 1.
     pub line: u64,
 }
 
+/// Bytes of the first read and of the largest: one complaint from a server is small, a file's reads grow quickly.
+const FIRST_BYTES: usize = 8 * 1024;
 const CHUNK_BYTES: usize = 256 * 1024;
 
 impl Window {
@@ -23,6 +27,7 @@ impl Window {
             buffer: Vec::new(),
             start: 0,
             ended: false,
+            chunk: FIRST_BYTES,
             byte: 0,
             line: 1,
         }
@@ -53,7 +58,8 @@ impl Window {
             self.start = 0;
         }
         let old = self.buffer.len();
-        self.buffer.resize(old + CHUNK_BYTES, 0);
+        self.buffer.resize(old + self.chunk, 0);
+        self.chunk = (self.chunk * 2).min(CHUNK_BYTES);
         let read = loop {
             match self.input.read(&mut self.buffer[old..]) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
