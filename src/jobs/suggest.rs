@@ -91,7 +91,7 @@ pub fn run(options: &SuggestOptions) -> Result<Outcome> {
         },
         weights: heads
             .iter()
-            .map(|h| Weights::of(*h, &bundle, &tables))
+            .map(|h| Weights::of(h, &bundle, &tables))
             .collect(),
         tables: &tables,
         bundle: &bundle,

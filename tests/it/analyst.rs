@@ -153,14 +153,14 @@ fn from_an_export_with_wrong_labels_to_a_better_model_in_force() {
         "--head",
         "类型=type",
     ]);
-    let after = csv_rows(&Path::new(&mended).join("export.csv"));
+    let after = csv_rows(Path::new(&mended).join("export.csv"));
     assert_eq!(after.len(), truth.len());
     for (row, (before, right)) in after.iter().zip(wrong.iter().zip(&truth)) {
         assert_eq!(row["投诉内容"], before[1]);
         let is_mended = flipped.contains_key(&before[0]) && row["类型"] != before[2];
         assert!(row["类型"] == before[2] || is_mended && row["类型"] == right[2]);
     }
-    let changed = csv_rows(&Path::new(&mended).join("changes.csv"));
+    let changed = csv_rows(Path::new(&mended).join("changes.csv"));
     assert_eq!(changed.len(), n_mended);
 
     train(&format!("{mended}/export.csv"), &at("new"));
