@@ -141,9 +141,7 @@ pub fn run(options: ServeOptions) -> Result<()> {
     let (shadow, waiting) = challenger.unzip();
     let shared = Arc::new(Shared {
         permits: Arc::new(Semaphore::new(options.max_concurrent)),
-        turns: Arc::new(Semaphore::new(
-            std::thread::available_parallelism().map_or(2, usize::from),
-        )),
+        turns: Arc::new(Semaphore::new(deciders())),
         triage: ArcSwap::from_pointee(triage),
         before: reload::Before::default(),
         shadow,
@@ -164,13 +162,19 @@ pub fn run(options: ServeOptions) -> Result<()> {
             .map_err(|e| Error::Failed(format!("the challenger cannot be started: {e}")))?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        // Deciding happens here; the semaphore lets no more than its permits in.
+        // One more than may decide at a time: whoever reads, refuses and tells its health never waits for a decision.
+        .worker_threads(deciders() + 1)
+        // Long texts are decided here; the semaphore lets no more than its permits in.
         .max_blocking_threads(shared.options.max_concurrent + 4)
         .enable_all()
         .build()
         .map_err(|e| Error::Failed(format!("the server cannot be started: {e}")))?;
     runtime.block_on(serve(shared))
+}
+
+/// How many complaints are decided at a time: as many as there are processors.
+fn deciders() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 async fn serve(shared: Arc<Shared>) -> Result<()> {
