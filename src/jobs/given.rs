@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::network::{ByNetwork, Work};
 use crate::bundle::{Bundle, EncoderBundle, is_encoder};
 use crate::clean::CleanText;
 use crate::clock::Moment;
@@ -13,8 +14,8 @@ use crate::complaint::Complaint;
 use crate::cues::Scratch;
 use crate::decide::{Band, Calibration, Decision, Prior, Threshold};
 use crate::error::{Error, Result};
-use crate::model::{Activations, HeadKind, HeadSpec, offsets};
-use crate::pipeline::{Cascade, Front, Opinion, Triage, Workspace, opinions};
+use crate::model::{HeadKind, HeadSpec, offsets};
+use crate::pipeline::{Cascade, Opinion, Triage, Workspace, opinions};
 use crate::segment::Segmenter;
 use crate::tables::Tables;
 use crate::taxonomy::head;
@@ -312,22 +313,14 @@ fn by_fast(
             .collect();
     }
     let segmenter = Segmenter::new(bundle.dictionary())?;
-    let front = Front {
-        cleaner: &tables.cleaner,
-        segmenter: &segmenter,
-    };
+    let network = ByNetwork::new(tables, bundle, &segmenter);
     Ok(rows
         .par_iter()
-        .map_init(<(Activations, Scratch)>::default, |(work, scratch), row| {
-            let clean = front.clean(&row.text);
-            let findings = tables.findings(row, &clean, scratch);
-            let signals = tables.cues.signals(&findings);
-            let mut segments = front.segment(&clean);
-            segments.withhold(&findings.withheld);
-            let features = bundle.vocabulary().apply(&segments, &signals);
-            bundle.network().forward(&features, work);
+        .map_init(Work::default, |work, row| {
+            let clean = network.clean(row);
+            network.read(row, &clean, work);
             let given = Given {
-                heads: by_network(work.logits()),
+                heads: by_network(work.activations.logits()),
                 band: None,
                 genre: genre(row, tables),
                 masked: clean.text().to_owned(),

@@ -4,13 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use super::label_files::{Reader, files};
-use super::voices::Voices;
+use super::voices::{Split, Voices};
 use crate::complaint::Complaint;
 use crate::error::{Error, Fault, Result};
 use crate::model::{HeadKind, HeadSpec, Target};
 use crate::source::SourceOptions;
 use crate::tables::Tables;
-use crate::taxonomy::{LabelSet, head};
+use crate::taxonomy::{LabelSet, Taxonomy, head};
 
 /// A label column and the head it teaches: `--head 类型=type`, or one name for both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,14 @@ pub(super) fn columns_of(heads: &[HeadSpec]) -> Vec<HeadColumn> {
         head: h.name.clone(),
     });
     own.collect()
+}
+
+/// Label columns of a bundle: those asked for, ours, or its own where it has other heads.
+pub(super) fn columns_for(asked: &[HeadColumn], heads: &[HeadSpec]) -> Vec<HeadColumn> {
+    if asked.is_empty() && heads.iter().all(|h| h.name != head::TYPE) {
+        return columns_of(heads);
+    }
+    heads_or_default(asked)
 }
 
 /// Labelled rows, and how many records could not be read.
@@ -141,8 +149,52 @@ pub(super) fn read_present(
     Ok(out)
 }
 
+impl Labelled {
+    /// Leaves the rows of one split.
+    pub fn keep(&mut self, voices: Option<&Voices>, split: Option<Split>) -> Result<()> {
+        let (Some(voices), Some(split)) = (voices, split) else {
+            return Ok(());
+        };
+        let mut kept = Vec::new();
+        for row in std::mem::take(&mut self.rows) {
+            if voices.split(&row)? == split {
+                kept.push(row);
+            }
+        }
+        self.rows = kept;
+        Ok(())
+    }
+}
+
+/// The labels of all rows, by row and head; unknown ones are faults together.
+pub(super) fn targets<'s>(
+    rows: &[Complaint],
+    specs: impl IntoIterator<Item = &'s HeadSpec>,
+    taxonomy: &Taxonomy,
+) -> Result<Vec<Vec<Option<Target>>>> {
+    let mut faults = Vec::new();
+    let sets: Vec<(HeadKind, LabelSet)> = specs
+        .into_iter()
+        .map(|s| (s.kind, LabelSet::new(taxonomy, &s.name, &s.labels)))
+        .collect();
+    let targets = rows
+        .iter()
+        .map(|row| {
+            sets.iter()
+                .enumerate()
+                .map(|(i, (kind, set))| target(row, i, *kind, set, &mut faults))
+                .collect()
+        })
+        .collect();
+    if faults.is_empty() {
+        return Ok(targets);
+    }
+    faults.truncate(50);
+    Err(Error::Config(faults))
+}
+
 /// The label of one row for one head; an unknown label is a fault, which asks about the nearest one.
-pub(super) fn target(
+fn target(
     row: &Complaint,
     column: usize,
     kind: HeadKind,

@@ -25,6 +25,7 @@ mod label_files;
 mod labelled;
 mod learn;
 mod nearest;
+mod network;
 mod prepared;
 mod train_encoder;
 mod voices;
@@ -45,6 +46,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Done, with so many records rejected.
+    pub(crate) fn of(n_rejected: usize) -> Outcome {
+        match n_rejected {
+            0 => Outcome::Done,
+            _ => Outcome::DoneWithRejects,
+        }
+    }
+
     pub fn exit_code(self) -> u8 {
         match self {
             Outcome::Done => 0,
@@ -62,6 +71,17 @@ pub(crate) fn refuse_existing(path: &std::path::Path, force: bool) -> crate::err
         )));
     }
     Ok(())
+}
+
+/// Writes figures as JSON, whole or not at all.
+pub(crate) fn write_json(
+    path: &std::path::Path,
+    figures: &impl serde::Serialize,
+) -> crate::error::Result<()> {
+    let mut bytes = serde_json::to_vec_pretty(figures)
+        .map_err(|e| crate::error::Error::Failed(format!("the figures cannot be written: {e}")))?;
+    bytes.push(b'\n');
+    crate::sink::write_whole(path, &bytes)
 }
 
 /// A progress bar on stderr when that is a terminal, nothing otherwise.

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::model::{HeadKind, HeadSpec, Target};
 use crate::source::SourceOptions;
 use crate::tables::Tables;
-use crate::taxonomy::{LabelSet, Taxonomy, head};
+use crate::taxonomy::{Taxonomy, head};
 
 /// Which files to read, and how.
 pub(super) struct Reading<'a> {
@@ -53,7 +53,7 @@ impl Prepared {
         let rows = labelled.rows;
         let splits = split(&rows, voices.as_ref(), reading.holdout)?;
         let specs = specs(&heads, &rows, &tables.taxonomy)?;
-        let targets = targets(&rows, &specs, &tables.taxonomy)?;
+        let targets = labelled::targets(&rows, &specs, &tables.taxonomy)?;
         let cleaned: Vec<CleanText> = rows
             .par_iter()
             .map(|row| tables.cleaner.apply(&row.text))
@@ -104,11 +104,7 @@ impl Prepared {
     }
 
     pub fn outcome(&self) -> Outcome {
-        if self.rejected > 0 {
-            Outcome::DoneWithRejects
-        } else {
-            Outcome::Done
-        }
+        Outcome::of(self.rejected)
     }
 }
 
@@ -173,31 +169,4 @@ fn specs(heads: &[HeadColumn], rows: &[Complaint], taxonomy: &Taxonomy) -> Resul
         });
     }
     Ok(out)
-}
-
-fn targets(
-    rows: &[Complaint],
-    specs: &[HeadSpec],
-    taxonomy: &Taxonomy,
-) -> Result<Vec<Vec<Option<Target>>>> {
-    let mut faults = Vec::new();
-    let sets: Vec<LabelSet> = specs
-        .iter()
-        .map(|s| LabelSet::new(taxonomy, &s.name, &s.labels))
-        .collect();
-    let targets = rows
-        .iter()
-        .map(|row| {
-            specs
-                .iter()
-                .enumerate()
-                .map(|(i, spec)| labelled::target(row, i, spec.kind, &sets[i], &mut faults))
-                .collect()
-        })
-        .collect();
-    if faults.is_empty() {
-        return Ok(targets);
-    }
-    faults.truncate(50);
-    Err(Error::Config(faults))
 }

@@ -1,20 +1,18 @@
 //! `xiaobao suggest FILE…`: unlabelled complaints in, those that teach most if they are labelled next out.
 //! Law: the masked text leaves, never the raw one; memory is bounded by the number asked for, not by the pool.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::label_files::files;
+use super::network::{ByNetwork, Work};
 use super::{Outcome, progress};
 use crate::bundle::Bundle;
 use crate::complaint::Complaint;
-use crate::cues::Scratch;
 use crate::error::{Error, Result};
-use crate::model::{Activations, HeadKind, HeadSpec, offsets};
-use crate::pipeline::Front;
+use crate::model::{HeadKind, HeadSpec, offsets};
 use crate::segment::Segmenter;
 use crate::sink::{Sheet, write_whole};
 use crate::source::{Source, SourceOptions};
@@ -71,12 +69,7 @@ struct Candidate {
 }
 
 pub fn run(options: &SuggestOptions) -> Result<Outcome> {
-    if options.out.exists() && !options.force {
-        return Err(Error::Usage(format!(
-            "{}: exists already: choose another name, or add --force",
-            options.out.display()
-        )));
-    }
+    super::refuse_existing(&options.out, options.force)?;
     if !(1..=100_000).contains(&options.n) {
         return Err(Error::Usage("-n: 1 to 100000".to_owned()));
     }
@@ -85,16 +78,11 @@ pub fn run(options: &SuggestOptions) -> Result<Outcome> {
     let heads = asked(&options.heads, &bundle)?;
     let segmenter = Segmenter::new(bundle.dictionary())?;
     let judge = Judge {
-        front: Front {
-            cleaner: &tables.cleaner,
-            segmenter: &segmenter,
-        },
+        network: ByNetwork::new(&tables, &bundle, &segmenter),
         weights: heads
             .iter()
             .map(|h| Weights::of(h, &bundle, &tables))
             .collect(),
-        tables: &tables,
-        bundle: &bundle,
         heads: &heads,
     };
     let source = tables.source_options(&options.source)?;
@@ -116,9 +104,7 @@ pub fn run(options: &SuggestOptions) -> Result<Outcome> {
                 n_read += rows.len();
                 kept.par_extend(
                     rows.par_iter()
-                        .map_init(<(Activations, Scratch)>::default, |work, row| {
-                            judge.judge(row, work)
-                        }),
+                        .map_init(Work::default, |work, row| judge.judge(row, work)),
                 );
                 most_worth(&mut kept, options.n * CANDIDATES);
             }
@@ -187,8 +173,7 @@ impl Weights {
             .collect();
         let mean = by_label.iter().sum::<f32>() / n.max(1) as f32;
         by_label.iter_mut().for_each(|w| *w /= mean);
-        let levels = &tables.taxonomy.levels;
-        let last = levels.iter().rposition(|l| l.min_recall.is_some());
+        let last = tables.taxonomy.last_urgent();
         let is_urgent = |label: &String| {
             head.name == self::head::URGENCY
                 && tables.taxonomy.index(self::head::URGENCY, label) <= last
@@ -204,22 +189,16 @@ impl Weights {
 }
 
 struct Judge<'b> {
-    front: Front<'b>,
-    tables: &'b Tables,
-    bundle: &'b Bundle,
+    network: ByNetwork<'b>,
     heads: &'b [&'b HeadSpec],
     weights: Vec<Weights>,
 }
 
 impl Judge<'_> {
-    fn judge(&self, row: &Complaint, (work, scratch): &mut (Activations, Scratch)) -> Candidate {
-        let clean = self.front.clean(&row.text);
-        let findings = self.tables.findings(row, &clean, scratch);
-        let signals = self.tables.cues.signals(&findings);
-        let mut segments = self.front.segment(&clean);
-        segments.withhold(&findings.withheld);
-        let features = self.bundle.vocabulary().apply(&segments, &signals);
-        self.bundle.network().forward(&features, work);
+    fn judge(&self, row: &Complaint, work: &mut Work) -> Candidate {
+        let clean = self.network.clean(row);
+        self.network.read(row, &clean, work);
+        let work = &work.activations;
         let mut heads = Vec::with_capacity(self.heads.len());
         let (mut worth, mut most, mut why) = (0.0, 0.0, 0);
         for (k, (head, weights)) in self.heads.iter().zip(&self.weights).enumerate() {
@@ -374,12 +353,7 @@ fn to_label_studio(picked: &[Candidate], heads: &[&HeadSpec], bundle: &Bundle) -
                     })
                 })
                 .collect();
-            let probs: BTreeMap<&str, f32> = heads
-                .iter()
-                .zip(&c.heads)
-                .map(|(head, [first, _])| (head.name.as_str(), first.1))
-                .collect();
-            let least = probs.values().copied().fold(1.0f32, f32::min);
+            let least = c.heads.iter().map(|h| h[0].1).fold(1.0f32, f32::min);
             json!({
                 "data": { "id": c.id, "text": c.masked },
                 "predictions": [{ "model_version": bundle.id(), "score": least, "result": result }],

@@ -54,6 +54,16 @@ impl Voices {
         Ok(None)
     }
 
+    /// As `find`, where a split is asked for: then there must be voices.
+    pub(super) fn for_split(inputs: &[PathBuf], split: Option<Split>) -> Result<Option<Voices>> {
+        match split {
+            None => Ok(None),
+            Some(_) => Voices::find(inputs)?.map(Some).ok_or_else(|| {
+                Error::Usage("--split: the input folder has no voices.toml".to_owned())
+            }),
+        }
+    }
+
     /// The split of a row that was read with its voice: the last of its labels.
     pub(super) fn split(&self, row: &Complaint) -> Result<Split> {
         row.labels

@@ -136,6 +136,11 @@ impl Taxonomy {
         }
     }
 
+    /// The lowest level that must not be missed, an index into `levels`: the table says so by `min_recall`.
+    pub fn last_urgent(&self) -> Option<usize> {
+        self.levels.iter().rposition(|l| l.min_recall.is_some())
+    }
+
     /// Index of a label's code within its head.
     pub fn index(&self, head: &str, code: &str) -> Option<usize> {
         self.codes(head).iter().position(|c| *c == code)

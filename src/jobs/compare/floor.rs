@@ -8,7 +8,6 @@ use crate::complaint::Complaint;
 use crate::decide::Band;
 use crate::jobs::given::Floor;
 use crate::tables::Tables;
-use crate::taxonomy::Level;
 
 /// What a new bundle changes on the floor.
 #[derive(Debug, Serialize)]
@@ -73,7 +72,7 @@ impl FloorChange {
             .collect::<Option<_>>()?;
         let taxonomy = &tables.taxonomy;
         let levels = &taxonomy.levels;
-        let last_urgent = last_urgent(levels);
+        let last_urgent = taxonomy.last_urgent();
         let is_urgent = |level: usize| last_urgent.is_some_and(|last| level <= last);
         let code = |level: usize| levels[level].label.code.clone();
         let mut change = FloorChange {
@@ -153,9 +152,4 @@ impl Load {
             new: 0,
         }
     }
-}
-
-/// The lowest level that must not be missed; the table says so by `min_recall`.
-pub(super) fn last_urgent(levels: &[Level]) -> Option<usize> {
-    levels.iter().rposition(|l| l.min_recall.is_some())
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::given::{Given, GivenHead, Models};
-use super::labelled::{self, HeadColumn, columns_of, heads_or_default};
+use super::labelled::{self, HeadColumn, columns_for};
 use super::voices::{Split, Voices};
 use crate::complaint::Complaint;
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ use crate::model::{HeadKind, HeadSpec, Target};
 use crate::sink::{Sheet, write_whole};
 use crate::source::SourceOptions;
 use crate::tables::Tables;
-use crate::taxonomy::{LabelSet, head};
+use crate::taxonomy::head;
 use floor::FloorChange;
 
 /// What `compare` was asked to do.
@@ -70,22 +70,15 @@ struct Flip {
 
 pub fn run(options: &CompareOptions) -> Result<Outcome> {
     for path in options.json.iter().chain(&options.flips) {
-        if path.exists() && !options.force {
-            return Err(Error::Usage(format!(
-                "{}: exists already: choose another name, or add --force",
-                path.display()
-            )));
-        }
+        super::refuse_existing(path, options.force)?;
     }
     let tables = Arc::new(Tables::load(&options.data)?);
-    let (rows, rejected) = read(options, &tables)?;
-    let (compared, given) = compare(options, &tables, &rows)?;
+    let models = load(options)?;
+    let (rows, rejected) = read(options, &tables, &models)?;
+    let (compared, given) = compare(options, &tables, &models, &rows)?;
     print!("{}", tell::text(&compared, &tables));
     if let Some(path) = &options.json {
-        let mut bytes = serde_json::to_vec_pretty(&compared)
-            .map_err(|e| Error::Failed(format!("the figures cannot be written: {e}")))?;
-        bytes.push(b'\n');
-        write_whole(path, &bytes)?;
+        super::write_json(path, &compared)?;
     }
     if let Some(path) = &options.flips {
         write_flips(path, &compared, &rows, &given)?;
@@ -95,50 +88,39 @@ pub fn run(options: &CompareOptions) -> Result<Outcome> {
             path.display()
         );
     }
-    Ok(if rejected > 0 {
-        Outcome::DoneWithRejects
-    } else {
-        Outcome::Done
-    })
+    Ok(Outcome::of(rejected))
 }
 
-/// Label columns: those asked for, ours, or those of the bundle.
-fn columns(options: &CompareOptions, heads: &[HeadSpec]) -> Vec<HeadColumn> {
-    if options.unlabelled {
-        return Vec::new();
+/// The bundle in force and the new one.
+fn load(options: &CompareOptions) -> Result<[Models; 2]> {
+    Ok([
+        Models::load(&options.old, None, None)?,
+        Models::load(&options.new, None, None)?,
+    ])
+}
+
+fn columns(options: &CompareOptions, models: &[Models; 2]) -> Vec<HeadColumn> {
+    match options.unlabelled {
+        true => Vec::new(),
+        false => columns_for(&options.heads, models[1].heads()),
     }
-    if options.heads.is_empty() && heads.iter().all(|h| h.name != head::TYPE) {
-        return columns_of(heads);
-    }
-    heads_or_default(&options.heads)
 }
 
 /// Rows of the files, or of one split of them, and how many records were rejected.
-fn read(options: &CompareOptions, tables: &Tables) -> Result<(Vec<Complaint>, usize)> {
-    let heads = Models::load(&options.new, None, None)?.heads().to_vec();
-    let voices = match options.split {
-        Some(_) => Some(Voices::find(&options.inputs)?.ok_or_else(|| {
-            Error::Usage("--split: the input folder has no voices.toml".to_owned())
-        })?),
-        None => None,
-    };
+fn read(
+    options: &CompareOptions,
+    tables: &Tables,
+    models: &[Models; 2],
+) -> Result<(Vec<Complaint>, usize)> {
+    let voices = Voices::for_split(&options.inputs, options.split)?;
     let source = tables.source_options(&options.source)?;
-    let columns = columns(options, &heads);
-    let read = labelled::read(&options.inputs, &source, tables, &columns, voices.as_ref())?;
-    let mut rows = Vec::new();
-    for row in read.rows {
-        let keep = match (&voices, options.split) {
-            (Some(voices), Some(split)) => voices.split(&row)? == split,
-            _ => true,
-        };
-        if keep {
-            rows.push(row);
-        }
-    }
-    if rows.is_empty() {
+    let columns = columns(options, models);
+    let mut read = labelled::read(&options.inputs, &source, tables, &columns, voices.as_ref())?;
+    read.keep(voices.as_ref(), options.split)?;
+    if read.rows.is_empty() {
         return Err(Error::Usage("no rows to compare on".to_owned()));
     }
-    Ok((rows, read.rejected))
+    Ok((read.rows, read.rejected))
 }
 
 /// Answers of both bundles, the old one's first.
@@ -147,20 +129,17 @@ type Both = [Vec<Given>; 2];
 fn compare(
     options: &CompareOptions,
     tables: &Arc<Tables>,
+    models: &[Models; 2],
     rows: &[Complaint],
 ) -> Result<(Compared, Both)> {
-    let models = [
-        Models::load(&options.old, None, None)?,
-        Models::load(&options.new, None, None)?,
-    ];
-    let columns = columns(options, models[1].heads());
+    let columns = columns(options, models);
     let names: Vec<String> = match options.unlabelled {
         true => models[1].heads().iter().map(|h| h.name.clone()).collect(),
         false => columns.iter().map(|c| c.head.clone()).collect(),
     };
     let specs: Vec<&HeadSpec> = names
         .iter()
-        .map(|name| shared_head(name, &models))
+        .map(|name| shared_head(name, models))
         .collect::<Result<_>>()?;
     let give = |m: &Models| -> Result<Vec<Given>> {
         let place = |s: &&HeadSpec| m.heads().iter().position(|h| h.name == s.name);
@@ -169,27 +148,10 @@ fn compare(
         m.give(rows, tables, &places)
     };
     let given = [give(&models[0])?, give(&models[1])?];
-    let mut faults = Vec::new();
-    let sets: Vec<LabelSet> = specs
-        .iter()
-        .map(|s| LabelSet::new(&tables.taxonomy, &s.name, &s.labels))
-        .collect();
-    let gold: Vec<Vec<Option<Target>>> = rows
-        .iter()
-        .map(|row| {
-            let heads = specs.iter().enumerate();
-            heads
-                .map(|(k, spec)| match options.unlabelled {
-                    true => None,
-                    false => labelled::target(row, k, spec.kind, &sets[k], &mut faults),
-                })
-                .collect()
-        })
-        .collect();
-    if !faults.is_empty() {
-        faults.truncate(50);
-        return Err(Error::Config(faults));
-    }
+    let gold = match options.unlabelled {
+        true => vec![vec![None; specs.len()]; rows.len()],
+        false => labelled::targets(rows, specs.iter().copied(), &tables.taxonomy)?,
+    };
     let mut flips = Vec::new();
     let mut heads = Vec::new();
     for (k, spec) in specs.iter().enumerate() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CompareOptions, Compared, compare, read, tell};
+use super::{CompareOptions, Compared, Models, compare, load, read, tell};
 use crate::bundle::Bundle;
 use crate::digest::sha256;
 use crate::error::{Error, Result};
@@ -117,23 +117,28 @@ pub(super) const HISTORY: &str = "history.jsonl";
 pub fn promote(options: &PromoteOptions) -> Result<Outcome> {
     let over = &options.compare.old;
     options.record.check()?;
-    let new = Bundle::load(&options.compare.new)?;
-    let old = Bundle::load(over)?;
-    if new.id() == old.id() {
+    let models = load(&options.compare)?;
+    for (model, dir) in models.iter().zip([over, &options.compare.new]) {
+        if model.fast().is_none() {
+            // Only fast bundles are put in force: their reader says why an encoder is none.
+            Bundle::load(dir)?;
+        }
+    }
+    let [old, new] = models.each_ref().map(Models::id);
+    if new == old {
         return Err(Error::Usage(format!(
             "{}: is in force already",
             options.compare.new.display()
         )));
     }
     let tables = Arc::new(Tables::load(&options.compare.data)?);
-    let (rows, rejected) = read(&options.compare, &tables)?;
-    let (compared, _) = compare(&options.compare, &tables, &rows)?;
+    let (rows, rejected) = read(&options.compare, &tables, &models)?;
+    let (compared, _) = compare(&options.compare, &tables, &models, &rows)?;
     print!("{}", tell::text(&compared, &tables));
     let failing = options.guards.failing(&compared);
     if !failing.is_empty() {
         return Err(Error::Failed(format!(
-            "not promoted, {} stays in force:\n  {}",
-            old.id(),
+            "not promoted, {old} stays in force:\n  {}",
             failing.join("\n  ")
         )));
     }
@@ -146,27 +151,21 @@ pub fn promote(options: &PromoteOptions) -> Result<Outcome> {
         by: options.record.by.clone(),
         why: options.record.why.clone(),
         what: "promote".to_owned(),
-        from: old.id().to_owned(),
-        to: new.id().to_owned(),
+        from: old.to_owned(),
+        to: new.to_owned(),
         figures: Some(
             serde_json::to_value(&compared)
                 .map_err(|e| Error::Failed(format!("the figures cannot be kept: {e}")))?,
         ),
         before_sha256: String::new(),
     };
-    put_in_place(&options.compare.new, over, old.id(), entry)?;
+    put_in_place(&options.compare.new, over, old, entry)?;
     eprintln!(
-        "bundle {} is in force in {}; {} is kept, `xiaobao promote --undo --over {}` brings it back",
-        new.id(),
+        "bundle {new} is in force in {}; {old} is kept, `xiaobao promote --undo --over {}` brings it back",
         over.display(),
-        old.id(),
         over.display()
     );
-    Ok(if rejected > 0 {
-        Outcome::DoneWithRejects
-    } else {
-        Outcome::Done
-    })
+    Ok(Outcome::of(rejected))
 }
 
 /// Puts the bundle that the last promotion replaced back in force.

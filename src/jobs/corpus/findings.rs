@@ -7,8 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::complaint::Position;
-use crate::error::{Error, Result};
-use crate::sink::write_whole;
+use crate::error::Result;
 
 /// Findings of one kind that are listed on the screen; the rest is counted.
 const LISTED: usize = 20;
@@ -194,9 +193,6 @@ impl Findings {
                 .collect(),
             list: self.by_kind.values().flatten().collect(),
         };
-        let mut bytes = serde_json::to_vec_pretty(&report)
-            .map_err(|e| Error::Failed(format!("the findings cannot be written: {e}")))?;
-        bytes.push(b'\n');
-        write_whole(path, &bytes)
+        crate::jobs::write_json(path, &report)
     }
 }

@@ -10,16 +10,14 @@ use serde::Serialize;
 
 use super::calibrate::{Judged, single_heads};
 use super::label_files::files;
+use super::network::{ByNetwork, Work};
 use super::{Outcome, progress};
 use crate::bundle::Bundle;
 use crate::clean::CleanText;
-use crate::cues::Scratch;
 use crate::error::{Error, Result};
 use crate::metrics::{Reference, Seen, Spread, Stability, class_mix};
-use crate::model::{Activations, HeadKind, offsets};
-use crate::pipeline::Front;
-use crate::segment::Segmenter;
-use crate::sink::write_whole;
+use crate::model::{HeadKind, offsets};
+use crate::segment::{Segmenter, Segments};
 use crate::source::{Source, SourceOptions};
 use crate::tables::Tables;
 use rayon::prelude::*;
@@ -83,11 +81,8 @@ struct Expected {
 }
 
 pub fn run(options: &DriftOptions) -> Result<Outcome> {
-    if let Some(path) = options.json.iter().find(|p| p.exists() && !options.force) {
-        return Err(Error::Usage(format!(
-            "{}: exists already: choose another name, or add --force",
-            path.display()
-        )));
+    if let Some(path) = &options.json {
+        super::refuse_existing(path, options.force)?;
     }
     let bundle = Bundle::load(&options.model)?;
     let reference = bundle.reference().ok_or_else(|| {
@@ -119,16 +114,9 @@ pub fn run(options: &DriftOptions) -> Result<Outcome> {
     };
     print!("{}", text(&drift, &tables));
     if let Some(path) = &options.json {
-        let mut bytes = serde_json::to_vec_pretty(&drift)
-            .map_err(|e| Error::Failed(format!("the figures cannot be written: {e}")))?;
-        bytes.push(b'\n');
-        write_whole(path, &bytes)?;
+        super::write_json(path, &drift)?;
     }
-    Ok(if read.n_rejected > 0 {
-        Outcome::DoneWithRejects
-    } else {
-        Outcome::Done
-    })
+    Ok(Outcome::of(read.n_rejected))
 }
 
 struct Read {
@@ -138,15 +126,9 @@ struct Read {
     n_rejected: usize,
 }
 
-/// What one thread needs.
-type Work = (Activations, Scratch);
-
 fn read(options: &DriftOptions, tables: &Tables, bundle: &Bundle) -> Result<Read> {
     let segmenter = Segmenter::new(bundle.dictionary())?;
-    let front = Front {
-        cleaner: &tables.cleaner,
-        segmenter: &segmenter,
-    };
+    let network = ByNetwork::new(tables, bundle, &segmenter);
     let source = tables.source_options(&options.source)?;
     let mut out = Read {
         judged: Judged {
@@ -170,26 +152,21 @@ fn read(options: &DriftOptions, tables: &Tables, bundle: &Bundle) -> Result<Read
                 let n = batch.len();
                 let rows: Vec<_> = batch.into_iter().filter_map(|r| r.ok()).collect();
                 out.n_rejected += n - rows.len();
-                let cleaned: Vec<CleanText> =
-                    rows.par_iter().map(|r| front.clean(&r.text)).collect();
-                let judged: Vec<(Vec<f32>, f32)> = rows
+                let cleaned: Vec<CleanText> = rows.par_iter().map(|r| network.clean(r)).collect();
+                let judged: Vec<(Vec<f32>, f32, Segments<'_>)> = rows
                     .par_iter()
                     .zip(&cleaned)
-                    .map_init(Work::default, |(work, scratch), (row, clean)| {
-                        let findings = tables.findings(row, clean, scratch);
-                        let signals = tables.cues.signals(&findings);
-                        let mut segments = front.segment(clean);
-                        segments.withhold(&findings.withheld);
-                        let features = bundle.vocabulary().apply(&segments, &signals);
-                        bundle.network().forward(&features, work);
-                        (work.logits().to_vec(), features.known_share())
+                    .map_init(Work::default, |work, (row, clean)| {
+                        let (segments, features) = network.read(row, clean, work);
+                        let logits = work.activations.logits().to_vec();
+                        (logits, features.known_share(), segments)
                     })
                     .collect();
-                for ((logits, known_share), clean) in judged.into_iter().zip(&cleaned) {
+                for ((logits, known_share, segments), clean) in judged.into_iter().zip(&cleaned) {
                     out.judged.logits.push(logits);
                     out.judged.known_shares.push(known_share);
                     out.n_chars.push(clean.text().chars().count());
-                    out.phrases.add(&front.segment(clean));
+                    out.phrases.add(&segments);
                 }
             }
         }

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::given::{Given, GivenHead, Models};
-use super::labelled::{self, HeadColumn, heads_or_default};
+use super::labelled::{self, HeadColumn, columns_for};
 use super::voices::{Split, Voices};
 use crate::complaint::Complaint;
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ use crate::model::{HeadKind, HeadSpec, Target};
 use crate::sink::write_whole;
 use crate::source::SourceOptions;
 use crate::tables::Tables;
-use crate::taxonomy::{LabelSet, head};
+use crate::taxonomy::head;
 
 /// What `evaluate` was asked to do.
 #[derive(Debug)]
@@ -249,17 +249,7 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
         options.prior.as_deref(),
     )?;
     let heads = models.heads();
-    let columns = if options.heads.is_empty() && heads.iter().all(|h| h.name != head::TYPE) {
-        heads
-            .iter()
-            .map(|h| HeadColumn {
-                column: h.name.clone(),
-                head: h.name.clone(),
-            })
-            .collect()
-    } else {
-        heads_or_default(&options.heads)
-    };
+    let columns = columns_for(&options.heads, heads);
     let mut places = Vec::new();
     for column in &columns {
         let place = heads.iter().position(|h| h.name == column.head);
@@ -272,12 +262,7 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
             ))
         })?);
     }
-    let voices = match options.split {
-        Some(_) => Some(Voices::find(&options.inputs)?.ok_or_else(|| {
-            Error::Usage("--split: the input folder has no voices.toml".to_owned())
-        })?),
-        None => None,
-    };
+    let voices = Voices::for_split(&options.inputs, options.split)?;
     let source = tables.source_options(&options.source)?;
     let by_name = options.heads.is_empty();
     let read = if by_name {
@@ -285,49 +270,20 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
     } else {
         labelled::read
     };
-    let labelled = read(&options.inputs, &source, &tables, &columns, voices.as_ref())?;
+    let mut labelled = read(&options.inputs, &source, &tables, &columns, voices.as_ref())?;
     let places: Vec<usize> = columns
         .iter()
         .zip(places)
         .filter(|(c, _)| labelled.heads.contains(c))
         .map(|(_, p)| p)
         .collect();
-    let mut rows = Vec::new();
-    for row in labelled.rows {
-        let keep = match (&voices, options.split) {
-            (Some(voices), Some(split)) => voices.split(&row)? == split,
-            _ => true,
-        };
-        if keep {
-            rows.push(row);
-        }
-    }
+    labelled.keep(voices.as_ref(), options.split)?;
+    let rows = labelled.rows;
     if rows.is_empty() {
         return Err(Error::Usage("no labelled rows to evaluate on".to_owned()));
     }
     let given = models.give(&rows, &tables, &places)?;
-    let mut faults = Vec::new();
-    let sets: Vec<LabelSet> = places
-        .iter()
-        .map(|p| LabelSet::new(&tables.taxonomy, &heads[*p].name, &heads[*p].labels))
-        .collect();
-    let gold: Vec<Vec<Option<Target>>> = rows
-        .iter()
-        .map(|row| {
-            places
-                .iter()
-                .enumerate()
-                .map(|(i, p)| {
-                    let head = &heads[*p];
-                    labelled::target(row, i, head.kind, &sets[i], &mut faults)
-                })
-                .collect()
-        })
-        .collect();
-    if !faults.is_empty() {
-        faults.truncate(50);
-        return Err(Error::Config(faults));
-    }
+    let gold = labelled::targets(&rows, places.iter().map(|p| &heads[*p]), &tables.taxonomy)?;
     let score_rows = |keep: &dyn Fn(usize) -> bool| -> Vec<Scorecard> {
         let kept: Vec<usize> = (0..rows.len()).filter(|i| keep(*i)).collect();
         places
@@ -388,17 +344,10 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
         write_whole(path, &page::page(&report, &tables, worst)?)?;
     }
     if let Some(path) = &options.json {
-        let mut bytes = serde_json::to_vec_pretty(&report)
-            .map_err(|e| Error::Failed(format!("the report cannot be written: {e}")))?;
-        bytes.push(b'\n');
-        write_whole(path, &bytes)?;
+        super::write_json(path, &report)?;
     }
     if let Some(path) = &options.bad_cases {
         bad_cases::write(path, &rows, &given, &gold, &places, heads)?;
     }
-    Ok(if labelled.rejected > 0 {
-        Outcome::DoneWithRejects
-    } else {
-        Outcome::Done
-    })
+    Ok(Outcome::of(labelled.rejected))
 }

@@ -57,12 +57,7 @@ struct HeadDoubts {
 
 pub fn run(options: &LabelAuditOptions) -> Result<Outcome> {
     for path in std::iter::once(&options.out).chain(&options.probabilities) {
-        if path.exists() && !options.force {
-            return Err(Error::Usage(format!(
-                "{}: exists already: choose another name, or add --force",
-                path.display()
-            )));
-        }
+        super::refuse_existing(path, options.force)?;
     }
     if !(2..=50).contains(&options.folds) || !(1..=10).contains(&options.rounds) {
         return Err(Error::Usage(
