@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 
 use crate::digest::hex;
 use crate::error::{Error, Fault, Result};
-use crate::sink::sync_dir;
+use crate::sink::{folder_of, sync_dir};
 
 /// What a key opens.
 #[derive(
@@ -157,8 +157,7 @@ impl Keys {
             .and_then(|()| file.sync_all())
             .map_err(failed)?;
         std::fs::rename(&part, path).map_err(|e| Error::io(path, "cannot be put in place", e))?;
-        let dir = path.parent().filter(|d| !d.as_os_str().is_empty());
-        sync_dir(dir.unwrap_or(Path::new(".")))
+        sync_dir(folder_of(path))
     }
 }
 

@@ -11,7 +11,7 @@ mod workbook;
 pub use self::parquet::to_parquet;
 pub use json::{Names, line_of, write_rejected, write_ticket};
 pub use outputs::{
-    FileMark, Outputs, part_path, put_in_place, remove_parts, sync_dir, write_whole,
+    FileMark, Outputs, folder_of, part_path, put_in_place, remove_parts, sync_dir, write_whole,
 };
 pub use sheet::{Sheet, unguarded};
 pub use table::{Cells, Layout, Row, list_header, reject_line};

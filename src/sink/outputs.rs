@@ -238,11 +238,15 @@ pub fn put_in_place(dir: &Path, names: &[PathBuf], last: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The folder that a file or folder stands in; the parent of a bare name is empty, and no folder.
+pub fn folder_of(path: &Path) -> &Path {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
 /// Writes a small file whole or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    // The parent of a bare name is empty, and no folder.
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-    let dir = parent.unwrap_or(Path::new("."));
+    let dir = folder_of(path);
     let part = part_path(dir, Path::new(path.file_name().unwrap_or_default()));
     let failed = |e| Error::io(path, "cannot be written", e);
     let mut file = File::create(&part).map_err(failed)?;

@@ -1,10 +1,12 @@
 //! Lines of tab-separated cells without header or quotes, as Hive and Spark hand them to a `TRANSFORM` script.
 //! Law: every line is one record, an empty one too; `\N` is a cell that is not there.
 
+use std::borrow::Cow;
+
 use super::encoding::decode;
 use super::{Carried, Fields, Record, Role, Source, Step, reject};
 use crate::clock::parse_events;
-use crate::complaint::{Position, RejectCode};
+use crate::complaint::{Position, RejectCode, Rejected};
 use crate::error::Result;
 use crate::taxonomy::Taxonomy;
 
@@ -53,6 +55,19 @@ impl Source {
         Ok(Step::Record(record))
     }
 
+    /// A line as text; a byte that is none of the encoding costs the line.
+    pub(super) fn decoded<'l>(
+        &self,
+        line: &'l [u8],
+        position: &Position,
+    ) -> std::result::Result<Cow<'l, str>, Rejected> {
+        decode(line, self.encoding).map_err(|at| {
+            let what = format!("byte {} of the line is not {}", at + 1, self.encoding);
+            let code = RejectCode::EncodingInvalid;
+            reject(position.clone(), line.len() as u64, None, code, &what)
+        })
+    }
+
     fn read_cells_of(
         &self,
         columns: &[LineColumn],
@@ -61,11 +76,7 @@ impl Source {
         taxonomy: &Taxonomy,
     ) -> Record {
         let n_bytes = line.len() as u64;
-        let text = decode(line, self.encoding).map_err(|at| {
-            let what = format!("byte {} of the line is not {}", at + 1, self.encoding);
-            let code = RejectCode::EncodingInvalid;
-            reject(position.clone(), n_bytes, None, code, &what)
-        })?;
+        let text = self.decoded(line, &position)?;
         let cells: Vec<&str> = text.trim_end_matches(['\n', '\r']).split('\t').collect();
         if cells.len() != columns.len() {
             let what = format!("{} cells, --tsv names {}", cells.len(), columns.len());

@@ -213,11 +213,7 @@ impl Source {
         taxonomy: &Taxonomy,
     ) -> Record {
         let n_bytes = line.len() as u64;
-        let line = decode(line, self.encoding).map_err(|at| {
-            let what = format!("byte {} of the line is not {}", at + 1, self.encoding);
-            let code = RejectCode::EncodingInvalid;
-            reject(position.clone(), n_bytes, None, code, &what)
-        })?;
+        let line = self.decoded(line, &position)?;
         let line = line.trim_end_matches(['\n', '\r']);
         let cells = form.cells(line).map_err(|what| {
             let code = RejectCode::ColumnCount;

@@ -11,7 +11,7 @@ use crate::bundle::Bundle;
 use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::jobs::Outcome;
-use crate::sink::{sync_dir, write_whole};
+use crate::sink::{folder_of, sync_dir, write_whole};
 use crate::tables::Tables;
 
 /// What must hold before a bundle is put in place.
@@ -214,12 +214,7 @@ impl Record {
 /// Where the bundle `id` that stood in `over` is kept.
 fn kept_dir(over: &Path, id: &str) -> PathBuf {
     let name = over.file_name().unwrap_or_default().to_string_lossy();
-    beside(over).join(format!("{name}.before")).join(id)
-}
-
-fn beside(path: &Path) -> &Path {
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-    parent.unwrap_or(Path::new("."))
+    folder_of(over).join(format!("{name}.before")).join(id)
 }
 
 fn history(dir: &Path) -> Result<Vec<Entry>> {
@@ -239,7 +234,7 @@ fn history(dir: &Path) -> Result<Vec<Entry>> {
 
 /// Copies `from` beside `over`, with the history of `over` and `entry` behind it, keeps what stands in `over`, and renames.
 fn put_in_place(from: &Path, over: &Path, old_id: &str, mut entry: Entry) -> Result<()> {
-    let parent = beside(over);
+    let parent = folder_of(over);
     let name = over.file_name().unwrap_or_default().to_string_lossy();
     let fresh = parent.join(format!(".{name}.new"));
     if fresh.exists() {
@@ -275,7 +270,7 @@ fn put_in_place(from: &Path, over: &Path, old_id: &str, mut entry: Entry) -> Res
     // What is put in place is proved first: a copy that cannot be loaded never gets the name.
     Bundle::load(&fresh)?;
     let kept = kept_dir(over, old_id);
-    std::fs::create_dir_all(beside(&kept)).map_err(failed("the old one cannot be kept"))?;
+    std::fs::create_dir_all(folder_of(&kept)).map_err(failed("the old one cannot be kept"))?;
     if kept.exists() {
         std::fs::remove_dir_all(&kept).map_err(failed("the old one cannot be kept"))?;
     }

@@ -11,6 +11,7 @@ use super::manifest::chain;
 use super::summary::{Counts, Summary};
 use crate::complaint::RejectCode;
 use crate::error::{Error, Result};
+use crate::metrics::URGENT_LEVELS;
 use crate::tables::Tables;
 
 pub(super) const FILE: &str = "report.html";
@@ -106,9 +107,6 @@ fn percent(n: u64, of: u64) -> String {
 fn width(n: u64, most: u64) -> String {
     format!("{:.1}", n as f64 / most.max(1) as f64 * 100.0)
 }
-
-/// The two levels that cannot wait, by their place in the table of levels.
-const URGENT_LEVELS: usize = 2;
 
 fn bars(counts: &Counts, name: impl Fn(&str) -> String) -> Vec<Bar> {
     let total = counts.values().sum();
