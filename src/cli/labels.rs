@@ -89,6 +89,9 @@ pub(super) struct SuggestArgs {
     /// Complaints to suggest
     #[arg(short, value_name = "N", default_value_t = 200)]
     n: usize,
+    /// How much more rare labels weigh, 0 to 1: for macro-F1 none is best, for a label with few rows more
+    #[arg(long, value_name = "POWER", default_value_t = 0.0)]
+    rare: f32,
     /// Where the suggestions go
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -116,6 +119,7 @@ impl SuggestArgs {
             source: self.source.options()?,
             heads: self.head,
             n: self.n,
+            rare: self.rare,
             out: self.out,
             form: self.form,
             force: self.force,

@@ -17,11 +17,6 @@ pub struct Activations {
 }
 
 impl Activations {
-    /// What the heads see: the pooled rows, then the hidden layer, `[dim + hidden]`.
-    pub fn inner(&self) -> &[f32] {
-        &self.inner
-    }
-
     /// All heads side by side, `NetworkSpec::offsets` says where each begins.
     pub fn logits(&self) -> &[f32] {
         &self.logits
