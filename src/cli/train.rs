@@ -146,7 +146,7 @@ pub(super) struct FitArgs {
     hidden: usize,
     #[arg(long, default_value_t = FitOptions::default().learning_rate)]
     learning_rate: f64,
-    /// How embedding rows learn: plain if not given, adam with --init; adam suits short texts of one sentence
+    /// How embedding rows learn; if not given adam with --init or below 1,000 rows, else plain. Adam also suits texts of one sentence
     #[arg(long, value_enum)]
     rows: Option<RowStep>,
     /// Share of features left out at each visit
@@ -229,7 +229,7 @@ impl FitArgs {
             dim: self.dim,
             hidden: self.hidden,
             learning_rate: self.learning_rate,
-            rows: self.rows.unwrap_or(FitOptions::default().rows),
+            rows: self.rows,
             dropout: self.dropout,
             smoothing: self.smoothing,
             spread: self.spread,
@@ -242,10 +242,7 @@ impl FitArgs {
 impl TrainArgs {
     pub(super) fn options(self) -> Result<TrainOptions> {
         self.fit.check()?;
-        let (features, mut fit) = self.fit.options();
-        if self.init.is_some() && self.fit.rows.is_none() {
-            fit.rows = RowStep::Adam;
-        }
+        let (features, fit) = self.fit.options();
         Ok(TrainOptions {
             inputs: self.inputs,
             out: self.out,

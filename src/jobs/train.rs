@@ -76,7 +76,7 @@ pub fn run(options: &TrainOptions) -> Result<Outcome> {
         return super::train_encoder::run(options, encoder, prepared);
     }
     let init = options.init.as_deref().map(Bundle::load).transpose()?;
-    let (features, fit) = recipe(options, init.as_ref());
+    let (features, fit) = recipe(options, init.as_ref(), train.len());
     let dictionary = match &init {
         Some(bundle) => bundle.dictionary().to_owned(),
         None => prepared.tables.dictionary.clone(),
@@ -164,8 +164,13 @@ pub(super) fn tell(metrics: &HeadFigures) {
 }
 
 /// What is learnt with: a bundle that is begun with settles features, widths and members.
-fn recipe(options: &TrainOptions, init: Option<&Bundle>) -> (FeatureSpec, FitOptions) {
+fn recipe(
+    options: &TrainOptions,
+    init: Option<&Bundle>,
+    n_rows: usize,
+) -> (FeatureSpec, FitOptions) {
     let mut fit = options.fit.clone();
+    fit.rows = Some(fit.rows_for(n_rows, init.is_some()));
     let Some(bundle) = init else {
         return (options.features, fit);
     };

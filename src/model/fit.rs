@@ -47,7 +47,7 @@ pub struct FitOptions {
     /// Width of each member's hidden layer.
     pub hidden: usize,
     pub learning_rate: f64,
-    pub rows: RowStep,
+    pub rows: Option<RowStep>,
     /// Share of features left out of a text at each visit, 0..1.
     pub dropout: f32,
     /// Probability mass spread over the other labels, 0..1.
@@ -68,7 +68,7 @@ impl Default for FitOptions {
             dim: 64,
             hidden: 128,
             learning_rate: 0.005,
-            rows: RowStep::Plain,
+            rows: None,
             dropout: 0.4,
             smoothing: 0.1,
             spread: 0.01,
@@ -76,6 +76,19 @@ impl Default for FitOptions {
         }
     }
 }
+
+impl FitOptions {
+    /// How embedding rows learn: as asked, otherwise as suits so many examples.
+    pub fn rows_for(&self, n_examples: usize, begun: bool) -> RowStep {
+        let few = begun || n_examples < FEW_EXAMPLES;
+        self.rows
+            .unwrap_or(if few { RowStep::Adam } else { RowStep::Plain })
+    }
+}
+
+/// Below this many examples a plain step hardly moves a row: macro-F1 on civic_complaints .425 plain and .496 adam at 50 rows,
+/// .576 and .628 at 100, .723 and .747 at 200, .822 and .825 at 500, but .865 and .858 at 1,000 (three seeds, n 918).
+const FEW_EXAMPLES: usize = 1000;
 
 /// Told once an epoch: epochs done, epochs of all members, mean loss.
 pub type Progress<'a> = &'a mut (dyn FnMut(usize, usize, f64) + Send);
@@ -98,6 +111,7 @@ pub fn fit(
         blocks: 1,
         heads: heads.to_vec(),
     };
+    let rows = options.rows_for(examples.len(), init.is_some());
     let seed = Seed::new(options.seed);
     let n_epochs = options.epochs * options.members;
     let told = Mutex::new((0, progress));
@@ -118,7 +132,7 @@ pub fn fit(
             if let Some(init) = init {
                 weights.begin_with(init, member);
             }
-            fit_member(weights, examples, options, &seed, &tell)
+            fit_member(weights, examples, options, rows, &seed, &tell)
         })
         .collect::<Result<Vec<_>>>()?;
     // What is stored is what is measured from here on.
@@ -129,10 +143,11 @@ fn fit_member(
     mut network: Weights,
     examples: &[Example],
     options: &FitOptions,
+    rows: RowStep,
     seed: &Seed,
     tell: &dyn Fn(f64),
 ) -> Result<Weights> {
-    let mut trainer = Trainer::new(&network, options.rows)?;
+    let mut trainer = Trainer::new(&network, rows)?;
     let steps_an_epoch = examples.len().div_ceil(options.batch).max(1);
     let n_steps = steps_an_epoch * options.epochs;
     let mut order: Vec<u32> = (0..examples.len() as u32).collect();
