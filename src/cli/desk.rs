@@ -97,6 +97,9 @@ pub(super) struct EvaluateArgs {
     /// Write the figures as one page for the browser: intervals, confusions, curves, worst mistakes (masked)
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+    /// Learn anew from ever larger shares of these labelled files, and show what more rows bring
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    learning_curve: Vec<PathBuf>,
     /// Overwrite the files of --json, --bad-cases and --report
     #[arg(long)]
     force: bool,
@@ -122,6 +125,7 @@ impl EvaluateArgs {
             json: self.json,
             bad_cases: self.bad_cases,
             report: self.report,
+            learning_curve: self.learning_curve,
             force: self.force,
         })
     }

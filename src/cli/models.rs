@@ -226,6 +226,9 @@ pub(super) struct DriftArgs {
     /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the figures as one page for the browser
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// Replace what is there under this name
     #[arg(long)]
     force: bool,
@@ -247,6 +250,7 @@ impl DriftArgs {
             data: self.data,
             source: self.source.options()?,
             json: self.json,
+            report: self.report,
             force: self.force,
             words: self.words,
         })

@@ -26,6 +26,7 @@ mod labelled;
 mod learn;
 mod nearest;
 mod network;
+mod page;
 mod prepared;
 mod train_encoder;
 mod voices;
@@ -33,9 +34,6 @@ mod voices;
 pub use labelled::HeadColumn;
 pub use train_encoder::{EncoderStart, EncoderTraining};
 pub use voices::Split;
-
-/// What all pages look like.
-const PAGE_CSS: &str = include_str!("page.css");
 
 /// How a job that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

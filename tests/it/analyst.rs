@@ -327,12 +327,15 @@ fn what_a_site_always_had_is_stable_and_what_it_never_had_has_moved() {
         .collect();
     let file = write(dir.path(), "other.csv", format!("id,text\n{other}"));
     let json = dir.path().join("drift.json");
+    let page = dir.path().join("drift.html");
     let ran = xiaobao(&[
         "drift".as_ref(),
         "models/default".as_ref(),
         file.as_os_str(),
         "--json".as_ref(),
         json.as_os_str(),
+        "--report".as_ref(),
+        page.as_os_str(),
     ]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let found = crate::run::json(&read(&json));
@@ -343,4 +346,9 @@ fn what_a_site_always_had_is_stable_and_what_it_never_had_has_moved() {
     };
     assert_eq!(verdict("characters"), "moved");
     assert_eq!(verdict("type"), "moved");
+    let page = read(&page);
+    assert!(page.contains("类型、类型的把握") && page.contains("明显变了"));
+    for foreign in ["<script", "src=", "://", "url(", "楼上漏水物业第"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
 }

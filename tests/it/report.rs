@@ -122,3 +122,51 @@ fn any_heads_have_a_page_and_texts_are_escaped() {
     assert!(!page.contains("<i>") && !page.contains("<b>天天"));
     assert!(!page.contains("判错等级的代价"));
 }
+
+#[test]
+fn the_learning_curve_grows_by_doublings_and_learns_from_no_evaluated_row() {
+    let dir = dir();
+    let rows = |from: usize, to: usize| -> String {
+        let one = |i| match i % 2 {
+            0 => format!("信用卡被盗刷第{i}次要求赔钱,盗刷\n"),
+            _ => format!("客服电话打了{i}遍没人接态度差,服务\n"),
+        };
+        (from..to).map(one).collect()
+    };
+    let named = |name: &str, rows: String| {
+        let file = write(dir.path(), name, format!("text,业务\n{rows}"));
+        file.display().to_string()
+    };
+    let train = named("train.csv", rows(0, 170));
+    // The last ten rows of the training file are evaluated too.
+    let test = named("test.csv", rows(160, 200));
+    let model = dir.path().join("model").display().to_string();
+    let quick = [
+        "--epochs",
+        "2",
+        "--holdout",
+        "0",
+        "--head",
+        "业务",
+        "--out",
+        &model,
+    ];
+    let mut learn = vec!["train", &train];
+    learn.extend(quick);
+    assert_eq!(xiaobao(&learn).code, 0);
+    let more = [
+        "--model",
+        &model,
+        "--head",
+        "业务",
+        "--learning-curve",
+        &train,
+    ];
+    let (page, figures) = evaluate(dir.path(), &test, &more);
+    let points = figures["learning_curve"].as_array().expect("points");
+    let sizes: Vec<u64> = points.iter().filter_map(|p| p["rows"].as_u64()).collect();
+    assert_eq!(sizes, [20, 40, 80, 160]);
+    assert_eq!(points[3]["heads"][0]["n"], 40);
+    assert!(points[3]["heads"][0]["macro_f1"].as_f64() > Some(0.9));
+    assert!(page.contains("再标多少还有用") && page.contains("从 80 条到 160 条"));
+}

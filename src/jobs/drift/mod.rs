@@ -1,6 +1,7 @@
 //! `xiaobao drift BUNDLE FILE…`: unlabelled complaints against what the bundle knew: has the world moved away from the model?
 //! Law: every index stands beside what chance alone would give; no complaint text but words that many texts share.
 
+mod page;
 mod words;
 
 use std::fmt::Write as _;
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::metrics::{Reference, Seen, Spread, Stability, class_mix};
 use crate::model::{HeadKind, offsets};
 use crate::segment::{Segmenter, Segments};
+use crate::sink::write_whole;
 use crate::source::{Source, SourceOptions};
 use crate::tables::Tables;
 use rayon::prelude::*;
@@ -31,6 +33,7 @@ pub struct DriftOptions {
     pub data: PathBuf,
     pub source: SourceOptions,
     pub json: Option<PathBuf>,
+    pub report: Option<PathBuf>,
     pub force: bool,
     /// New words told.
     pub words: usize,
@@ -81,7 +84,7 @@ struct Expected {
 }
 
 pub fn run(options: &DriftOptions) -> Result<Outcome> {
-    if let Some(path) = &options.json {
+    for path in options.json.iter().chain(&options.report) {
         super::refuse_existing(path, options.force)?;
     }
     let bundle = Bundle::load(&options.model)?;
@@ -115,6 +118,9 @@ pub fn run(options: &DriftOptions) -> Result<Outcome> {
     print!("{}", text(&drift, &tables));
     if let Some(path) = &options.json {
         super::write_json(path, &drift)?;
+    }
+    if let Some(path) = &options.report {
+        write_whole(path, &page::page(&drift, read.n_rejected, &tables)?)?;
     }
     Ok(Outcome::of(read.n_rejected))
 }

@@ -3,8 +3,10 @@
 
 use plotters::prelude::*;
 
+use super::learning::Point;
 use super::{HeadDetails, ThresholdFigures};
 use crate::error::{Error, Result};
+use crate::jobs::page::title;
 use crate::metrics::Scorecard;
 
 const INK: RGBColor = RGBColor(31, 41, 51);
@@ -297,6 +299,60 @@ pub(super) fn intervals(card: &Scorecard, names: &[String]) -> Result<String> {
             area.draw(&line).map_err(failed)?;
             let disc = Circle::new((x(*f1), y), 5, colour.filled());
             area.draw(&disc).map_err(failed)?;
+        }
+        Ok(())
+    })
+}
+
+/// Colours of the lines of one picture; heads beyond them begin again.
+const LINES: [RGBColor; 4] = [BAR, WARM, HOT, QUIET];
+
+/// Macro-F1 by rows learnt from, a line a head; the axis of rows in doublings.
+pub(super) fn learning(points: &[Point]) -> Result<String> {
+    let rows = |p: &Point| (p.rows as f64).log2();
+    let (first, last) = match points {
+        [first, .., last] => (rows(first), rows(last)),
+        _ => return Ok(String::new()),
+    };
+    let values = || points.iter().flat_map(|p| &p.heads).map(|h| h.macro_f1);
+    let low = (values().fold(1.0f64, f64::min) * 10.0).floor() / 10.0;
+    let high = (values().fold(0.0f64, f64::max) * 10.0).ceil() / 10.0;
+    draw((960, 340), |area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin(12)
+            .margin_right(120)
+            .x_label_area_size(44)
+            .y_label_area_size(56)
+            .build_cartesian_2d(first..last, low.min(high - 0.1)..high)
+            .map_err(failed)?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(LINE)
+            .axis_style(QUIET)
+            .x_labels(points.len())
+            .y_labels(6)
+            .x_label_formatter(&|x| format!("{:.0}", x.exp2()))
+            .y_label_formatter(&percent)
+            .label_style((FONT, 13).into_font().color(&QUIET))
+            .axis_desc_style((FONT, 13).into_font().color(&INK))
+            .x_desc("学了多少条（每格翻一倍）")
+            .y_desc("各类 F1 平均")
+            .draw()
+            .map_err(failed)?;
+        let heads = points.last().map_or(&[][..], |p| &p.heads);
+        for (k, (head, colour)) in heads.iter().zip(LINES.iter().cycle()).enumerate() {
+            let at = |p: &Point| Some((rows(p), p.heads.get(k)?.macro_f1));
+            let line: Vec<(f64, f64)> = points.iter().filter_map(at).collect();
+            let discs = line.iter().map(|at| Circle::new(*at, 4, colour.filled()));
+            chart.draw_series(discs).map_err(failed)?;
+            let end = (last, head.macro_f1);
+            let words = format!("{} {}", title(&head.head), percent(&head.macro_f1));
+            let label = EmptyElement::at(end)
+                + Text::new(words, (10, -8), (FONT, 13).into_font().color(colour));
+            let stroke = LineSeries::new(line, colour.stroke_width(2));
+            chart.draw_series(stroke).map_err(failed)?;
+            chart.draw_series([label]).map_err(failed)?;
         }
         Ok(())
     })

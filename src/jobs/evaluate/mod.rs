@@ -3,6 +3,7 @@
 
 mod bad_cases;
 mod charts;
+mod learning;
 mod page;
 mod text;
 mod worst;
@@ -48,6 +49,8 @@ pub struct EvaluateOptions {
     pub bad_cases: Option<PathBuf>,
     /// The figures as one page.
     pub report: Option<PathBuf>,
+    /// Labelled files from which ever larger shares are learnt; empty: no learning curve.
+    pub learning_curve: Vec<PathBuf>,
     /// Overwrite results.
     pub force: bool,
 }
@@ -66,6 +69,9 @@ struct Report {
     bands: BTreeMap<&'static str, BandFigures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cascade: Option<CascadeFigures>,
+    /// By number of rows learnt from, growing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    learning_curve: Vec<learning::Point>,
 }
 
 /// What the classes do not tell of a head.
@@ -315,7 +321,18 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
             figures.right += usize::from(*gold as usize == *label);
         }
     }
+    let picked = Picked {
+        rows: &rows,
+        given: &given,
+        gold: &gold,
+        places: &places,
+    };
+    let learning_curve = match options.learning_curve.as_slice() {
+        [] => Vec::new(),
+        inputs => learning::curve(options, inputs, &picked)?,
+    };
     let report = Report {
+        learning_curve,
         bundle: models.id().to_owned(),
         n: rows.len(),
         rejected: labelled.rejected,
@@ -334,12 +351,6 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
     };
     print!("{}", text::text(&report));
     if let Some(path) = &options.report {
-        let picked = Picked {
-            rows: &rows,
-            given: &given,
-            gold: &gold,
-            places: &places,
-        };
         let worst = worst::find(&models, &tables, &picked)?;
         write_whole(path, &page::page(&report, &tables, worst)?)?;
     }

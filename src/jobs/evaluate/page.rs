@@ -1,13 +1,14 @@
 //! The figures on one page for people who are no statisticians: `--report`. Self-contained, printable, no scripts.
 //! Law: masked text only, all of it escaped; the same figures give the same bytes.
 
-use minijinja::Environment;
 use serde::Serialize;
 
 use super::charts::{self, Curve, HEAT_CLASSES};
+use super::learning::Point;
 use super::worst::{Mistake, Part};
 use super::{HeadDetails, Report};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::jobs::page::{Card, percent, render, shown, title};
 use crate::metrics::{LevelCosts, Scorecard, URGENT_LEVELS};
 use crate::tables::Tables;
 use crate::taxonomy::head;
@@ -31,13 +32,8 @@ struct Page<'r> {
     genres: Vec<Group>,
     lengths: Vec<Group>,
     group_heads: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Card {
-    name: String,
-    value: String,
-    tone: &'static str,
+    learning: String,
+    learnt: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -118,10 +114,6 @@ struct Group {
     cells: Vec<Figure>,
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.1}%", share * 100.0)
-}
-
 fn span(interval: Option<[f64; 2]>) -> String {
     interval.map_or_else(String::new, |[low, high]| {
         format!("{:.0}–{:.0}%", low * 100.0, high * 100.0)
@@ -132,26 +124,6 @@ fn figure(value: Option<f64>, interval: Option<[f64; 2]>) -> Figure {
     Figure {
         value: value.map_or_else(|| "—".to_owned(), percent),
         interval: span(interval),
-    }
-}
-
-/// `BK02 债务催收`; the label alone where the taxonomy has no name for it.
-fn shown(tables: &Tables, head: &str, label: &str) -> String {
-    let name = tables.taxonomy.name(head, label);
-    if name == label {
-        label.to_owned()
-    } else {
-        format!("{label} {name}")
-    }
-}
-
-fn title(name: &str) -> String {
-    match name {
-        head::TYPE => "类型".to_owned(),
-        head::REASON => "原因".to_owned(),
-        head::URGENCY => "紧急等级".to_owned(),
-        head::FLAGS => "标志".to_owned(),
-        other => other.to_owned(),
     }
 }
 
@@ -183,7 +155,13 @@ pub(super) fn page(report: &Report, tables: &Tables, worst: Vec<Vec<Mistake>>) -
         rejected: report.rejected,
         split: report.split.as_deref(),
         cards: cards(report),
-        group_heads: report.heads.iter().map(|h| title(&h.head)).collect(),
+        learning: charts::learning(&report.learning_curve)?,
+        learnt: learnt(&report.learning_curve),
+        group_heads: report
+            .heads
+            .iter()
+            .map(|h| title(&h.head).to_owned())
+            .collect(),
         genres: report
             .by_genre
             .iter()
@@ -196,17 +174,27 @@ pub(super) fn page(report: &Report, tables: &Tables, worst: Vec<Vec<Mistake>>) -
             .collect(),
         heads,
     };
-    let mut environment = Environment::new();
-    let broken = |e: minijinja::Error| Error::Failed(format!("{FILE} cannot be written: {e}"));
-    environment
-        .add_template("page.css", crate::jobs::PAGE_CSS)
-        .and_then(|()| environment.add_template(FILE, PAGE))
-        .map_err(broken)?;
-    environment
-        .get_template(FILE)
-        .and_then(|template| template.render(minijinja::value::Serde(&page)))
-        .map(String::into_bytes)
-        .map_err(broken)
+    render(FILE, PAGE, &page)
+}
+
+/// What the last doubling brought, in words.
+fn learnt(points: &[Point]) -> Vec<String> {
+    let [.., before, last] = points else {
+        return Vec::new();
+    };
+    let told = last.heads.iter().zip(&before.heads).map(|(now, then)| {
+        format!(
+            "{}：从 {} 条到 {} 条，{} → {}（{:+.1} 个百分点，{} 条上测）",
+            title(&now.head),
+            before.rows,
+            last.rows,
+            percent(then.macro_f1),
+            percent(now.macro_f1),
+            (now.macro_f1 - then.macro_f1) * 100.0,
+            now.n
+        )
+    });
+    told.collect()
 }
 
 fn genre(code: &str) -> String {
@@ -289,7 +277,7 @@ fn one_head(
         if yes { picture() } else { Ok(String::new()) }
     };
     Ok(Head {
-        name: title(&card.head),
+        name: title(&card.head).to_owned(),
         n: card.n,
         accuracy: percent(card.accuracy),
         accuracy_interval: span(card.accuracy_interval),

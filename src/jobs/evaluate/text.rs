@@ -80,5 +80,19 @@ pub(super) fn text(report: &Report) -> String {
             c.labelled
         );
     }
+    if !report.learning_curve.is_empty() {
+        let _ = writeln!(
+            out,
+            "\nlearning curve (macro-F1 of the network alone, by rows learnt from)"
+        );
+    }
+    for point in &report.learning_curve {
+        let parts: Vec<String> = point
+            .heads
+            .iter()
+            .map(|h| format!("{} {:.3}", h.head, h.macro_f1))
+            .collect();
+        let _ = writeln!(out, "  {:>7} rows: {}", point.rows, parts.join(" · "));
+    }
     out
 }

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use minijinja::Environment;
 use serde::Serialize;
 
 use super::manifest::chain;
 use super::summary::{Counts, Summary};
 use crate::complaint::RejectCode;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::jobs::page::{Card, render};
 use crate::metrics::URGENT_LEVELS;
 use crate::tables::Tables;
 
@@ -26,13 +26,6 @@ const ALERTS: usize = 30;
 
 /// Days of due dates drawn.
 const DAYS: usize = 60;
-
-#[derive(Serialize)]
-struct Card {
-    name: String,
-    value: String,
-    tone: &'static str,
-}
 
 #[derive(Serialize)]
 struct Bar {
@@ -196,12 +189,6 @@ pub(super) fn page(
     let (alerts_header, alerts) = table(alerts, ALERTS);
     let n_alerts = total.cases.as_ref().map_or(0, |c| c.alerts as usize);
     let alerts_more = n_alerts.saturating_sub(ALERTS);
-    let mut environment = Environment::new();
-    let broken = |e: minijinja::Error| Error::Failed(format!("{FILE} cannot be written: {e}"));
-    environment
-        .add_template("page.css", crate::jobs::PAGE_CSS)
-        .and_then(|()| environment.add_template(FILE, PAGE))
-        .map_err(broken)?;
     let page = Page {
         title: total.cases.as_ref().map_or("", |c| &c.night),
         total,
@@ -221,11 +208,7 @@ pub(super) fn page(
         rejects,
         nights: nights(total, store, &urgent)?,
     };
-    environment
-        .get_template(FILE)
-        .and_then(|template| template.render(minijinja::value::Serde(&page)))
-        .map(String::into_bytes)
-        .map_err(broken)
+    render(FILE, PAGE, &page)
 }
 
 /// What the template shows.
