@@ -110,6 +110,27 @@ fn load(options: &ServeOptions) -> Result<Triage> {
 
 /// Serves until SIGTERM or SIGINT, then answers what is under way and returns.
 pub fn run(options: ServeOptions) -> Result<()> {
+    let shared = share(options)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // One more than may decide at a time: whoever reads, refuses and tells its health never waits for a decision.
+        .worker_threads(deciders() + 1)
+        // Long texts are decided here; the semaphore lets no more than its permits in.
+        .max_blocking_threads(shared.options.max_concurrent + 4)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::Failed(format!("the server cannot be started: {e}")))?;
+    runtime.block_on(serve(shared))
+}
+
+/// The routes without a listener, for an axum application that has one of its own; every route answers as under `run`.
+///
+/// Needs a tokio runtime with time enabled. Errors as `run` before it listens.
+pub fn routes(options: ServeOptions) -> Result<Router> {
+    Ok(router(share(options)?))
+}
+
+/// Loads what requests share; a challenger begins to wait for work.
+fn share(options: ServeOptions) -> Result<Arc<Shared>> {
     let keys = match &options.keys {
         Some(path) => Some(Keys::load(path)?),
         None if options.listen.ip().is_loopback() => None,
@@ -161,15 +182,7 @@ pub fn run(options: ServeOptions) -> Result<()> {
             .spawn(move || shadow::work(&shared, waiting))
             .map_err(|e| Error::Failed(format!("the challenger cannot be started: {e}")))?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        // One more than may decide at a time: whoever reads, refuses and tells its health never waits for a decision.
-        .worker_threads(deciders() + 1)
-        // Long texts are decided here; the semaphore lets no more than its permits in.
-        .max_blocking_threads(shared.options.max_concurrent + 4)
-        .enable_all()
-        .build()
-        .map_err(|e| Error::Failed(format!("the server cannot be started: {e}")))?;
-    runtime.block_on(serve(shared))
+    Ok(shared)
 }
 
 /// How many complaints are decided at a time: as many as there are processors.
