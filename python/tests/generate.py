@@ -26,7 +26,7 @@ def sentences():
 
 
 def rows(n, seed=1, bad=True):
-    """Rows with 工单号, 投诉内容, 渠道, 受理时间, 事件, 客户号, 机构 and 金额; about one in sixty is bad."""
+    """Rows with 工单号, 投诉内容, 渠道, 受理时间, 事件, 客户号, 机构 and 金额; about one in eighty is bad."""
     texts = sentences()
     chance = random.Random(seed)
     for i in range(n):
@@ -54,7 +54,7 @@ def rows(n, seed=1, bad=True):
                 row["受理时间"] = "上周三"
             elif fault == "events":
                 row["事件"] = "extended 不知道"
-            elif fault == "long" and i % 7 == 0:
+            elif fault == "long" and i < 20_000 and i % 7 == 0:
                 row["投诉内容"] = text * ((1 << 20) // len(text.encode()) + 1)
             else:
                 row["投诉内容"] = '="' + text + '",\t\\N\r\n' + "🙂１３８００１３８０００"
