@@ -6,6 +6,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.."
 venv=${1:-target/python}
 extras=${2:-test,spark}
+# What the decisions are compared with.
+[ -n "${XIAOBAO_BIN:-}" ] || cargo build --release
 python3 -m venv "$venv"
 venv=$(cd "$venv" && pwd)
 export PATH="$venv/bin:$PATH"

@@ -26,7 +26,7 @@ def sentences():
 
 
 def rows(n, seed=1, bad=True):
-    """Rows with 工单号, 投诉内容, 渠道, 受理时间, 事件, 客户号, 机构 and 金额; about one in eighty is bad."""
+    """Rows with 工单号, 投诉内容, 渠道, 受理时间, 事件, 客户号, 机构, 金额 and 序号; about one in eighty is bad."""
     texts = sentences()
     chance = random.Random(seed)
     for i in range(n):
@@ -45,6 +45,7 @@ def rows(n, seed=1, bad=True):
             "客户号": f"K{chance.randrange(n)}" if chance.random() < 0.8 else None,
             "机构": chance.choice(["城东支行", "城西支行", "总行", None]),
             "金额": chance.randrange(100000),
+            "序号": i,
         }
         if bad and chance.random() < 1 / 60:
             fault = chance.choice(["null", "empty", "blank", "date", "events", "long", "quotes"])
@@ -62,12 +63,12 @@ def rows(n, seed=1, bad=True):
 
 
 def write(n, path, seed=1, bad=True, group=20_000):
-    """A Parquet file of such rows; strings all, but 金额."""
+    """A Parquet file of such rows; strings all, but 金额 and 序号."""
     import pyarrow
     import pyarrow.parquet
 
     strings = ["工单号", "投诉内容", "渠道", "受理时间", "事件", "客户号", "机构"]
-    schema = pyarrow.schema([(name, pyarrow.string()) for name in strings] + [("金额", pyarrow.int64())])
+    schema = pyarrow.schema([(name, pyarrow.string()) for name in strings] + [("金额", pyarrow.int64()), ("序号", pyarrow.int64())])
     made = rows(n, seed, bad)
     with pyarrow.parquet.ParquetWriter(path, schema) as out:
         while batch := list(itertools.islice(made, group)):

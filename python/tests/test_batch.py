@@ -3,6 +3,7 @@
 import datetime
 import json
 import subprocess
+import sys
 
 import duckdb
 import pandas
@@ -86,7 +87,7 @@ def test_the_decisions_are_the_commands_row_for_row(triage, table, expected, for
             ours = ours.cast(pyarrow.timestamp("ms"))
         assert ours.combine_chunks().equals(decisions[name].cast(ours.type).combine_chunks()), name
     carried = [json.loads(c) if c else {} for c in decisions["carried"].to_pylist()]
-    for name in ["客户号", "机构", "金额"]:
+    for name in ["客户号", "机构", "金额", "序号"]:
         assert kept[name].to_pylist() == [members.get(name) for members in carried], name
 
 
@@ -101,6 +102,20 @@ def test_threads_and_chunks_change_nothing(table):
     by_threads = [as_given(xiaobao.Triage.load(threads=n).decide_batch(table.slice(0, 3000))) for n in (1, 3)]
     assert by_threads[0].equals(by_threads[1])
     assert [len(c) for c in by_threads[0]["id"].chunks] == [len(c) for c in by_threads[1]["id"].chunks]
+
+
+def test_a_forked_process_has_threads_of_its_own():
+    program = """if True:
+        import os, pyarrow, xiaobao
+        t = xiaobao.Triage.load(threads=2)
+        table = pyarrow.table({"text": ["年费退了吗"] * 600})
+        t.decide_batch(table)
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if t.decide_batch(table).decided == 600 else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    """
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_moments_are_read_like_those_of_a_file(triage):

@@ -167,7 +167,8 @@ class Triage:
         """Codes and names of ``type``, ``reason``, ``urgency``, ``flags``, ``channels`` and ``queues``."""
         import json
 
-        return json.loads(self._engine.taxonomy())
+        found: Dict[str, List[Dict[str, str]]] = json.loads(self._engine.taxonomy())
+        return found
 
 
 def _load(model: Path, data: Path, cascade: Optional[Path], prior: Optional[Path], threads: int) -> Triage:

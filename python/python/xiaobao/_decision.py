@@ -62,11 +62,12 @@ class Decision(NamedTuple):
 
     def to_dict(self) -> Dict[str, Any]:
         """The object of the filter."""
-        return json.loads(self.json)
+        found: Dict[str, Any] = json.loads(self.json)
+        return found
 
     def name(self, head: str) -> str:
         """Chinese name of the first label of ``type``, ``reason`` or ``urgency`` (the model's own level)."""
-        return self.labels[head]["ranked"][0]["name"]
+        return str(self.labels[head]["ranked"][0]["name"])
 
     def _repr_html_(self) -> str:
         type_words: List[Word] = self.evidence["type_words"]

@@ -38,7 +38,8 @@ class Evaluation(NamedTuple):
 
     def head(self, name: str) -> Dict[str, Any]:
         """The scorecard of ``type``, ``reason``, ``urgency`` or ``flags``."""
-        for card in self.figures["heads"]:
+        cards: List[Dict[str, Any]] = self.figures["heads"]
+        for card in cards:
             if card["head"] == name:
                 return card
         raise KeyError(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import Any, List, Optional
 
 __all__ = [
     "Error", "UsageError", "ConfigError", "BundleError", "FileError", "ColumnError", "ColumnTypeError",
@@ -64,7 +64,7 @@ class RejectedError(Error):
         self.code = code
         self.remedy = remedy
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return (type(self), (str(self), self.row, self.column, self.code, self.remedy))
 
 
