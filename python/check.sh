@@ -19,6 +19,7 @@ pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$wh
 # Away from the sources, so that the installed package is what is tested.
 mkdir -p target/python-run
 cd target/python-run
-pytest -q "$here/tests" -p no:cacheprovider
+mypy --strict --ignore-missing-imports --cache-dir mypy "$here/python/xiaobao"
+pytest -q "$here/tests" -p no:cacheprovider -W ignore::FutureWarning --durations=5
 jupyter nbconvert --to notebook --execute "$here/notebook.ipynb" --output-dir . --output notebook.ipynb --log-level ERROR
 echo "wheel $(basename "$wheel"): built, installed, tested; the notebook ran"

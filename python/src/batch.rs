@@ -26,6 +26,10 @@ const PIECE_ROWS: usize = 1024;
 const PIECES: usize = 64;
 const LEAST_ROWS: usize = 256;
 
+/// What its engine says might show a cell.
+const UNREADABLE: &str =
+    "the table cannot be read to its end: run what makes it by itself to see why";
+
 /// The decisions of a table: one row for each of its rows; an Arrow stream.
 #[pyclass(frozen, module = "xiaobao._native")]
 pub struct Decisions {
@@ -155,8 +159,7 @@ impl Engine {
             rejects: BTreeMap::new(),
         };
         while let Some(batch) = py.detach(|| reader.next()) {
-            let batch =
-                batch.map_err(|e| errors::usage(&format!("the table cannot be read: {e}")))?;
+            let batch = batch.map_err(|_| errors::usage(UNREADABLE))?;
             let before = out.n_rows as u64;
             for (decided, rejects) in py.detach(|| pool.install(|| desk.decide(&batch, before)))? {
                 out.batches.push(decided);

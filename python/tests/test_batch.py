@@ -208,6 +208,22 @@ def test_columns_of_one_name_and_things_that_are_no_table(triage):
         triage.decide_batch([{"text": "a"}])
 
 
+def test_what_other_libraries_say_is_not_passed_on(triage):
+    mixed = pandas.DataFrame({"text": pandas.Series(["我的秘密投诉", 5, b"x"], dtype=object)})
+    with pytest.raises(xiaobao.errors.UsageError, match="cannot be turned into Arrow") as caught:
+        triage.decide_batch(mixed)
+    assert "秘密" not in str(caught.value) and caught.value.__context__ is None
+
+    def batches():
+        yield pyarrow.record_batch({"text": ["年费退了吗"]})
+        raise ValueError("我的秘密投诉")
+
+    reader = pyarrow.RecordBatchReader.from_batches(pyarrow.schema({"text": pyarrow.string()}), batches())
+    with pytest.raises(xiaobao.errors.UsageError, match="cannot be read to its end") as caught:
+        triage.decide_batch(reader)
+    assert "秘密" not in str(caught.value)
+
+
 def test_carried_columns_pass_untouched(triage):
     struct = pyarrow.array([{"a": 1}, {"a": None}])
     table = pyarrow.table({"text": ["年费退了吗", ""], "type": ["x", "y"], "客户号": [1, 2], "细目": struct})

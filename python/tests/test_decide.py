@@ -40,6 +40,7 @@ def test_dates_may_be_strings_dates_or_moments(triage):
 @pytest.mark.parametrize(
     "arguments, column, code",
     [
+        ({"text": None}, "text", "text.missing"),
         ({"text": " "}, "text", "text.empty"),
         ({"text": "退款" * 300_000}, None, "record.too_long"),
         ({"text": "年费\ud800退了吗"}, "text", "encoding.invalid"),
@@ -92,6 +93,16 @@ def test_it_travels_by_pickle_and_serves_all_threads(triage):
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     assert found == [expected] * 8
+
+
+def test_a_site_may_bring_its_class_mix(triage, tmp_path):
+    flag = triage.taxonomy()["flags"][0]["code"]
+    (tmp_path / "prior.csv").write_text(f"head,label,share\nflags,{flag},0.2\n")
+    other = xiaobao.Triage.load(prior=tmp_path / "prior.csv")
+    assert other.bundle.startswith(triage.bundle + "+prior.") and other.decide(TEXT).bundle == other.bundle
+    with pytest.raises(xiaobao.Error, match="prior.csv"):
+        (tmp_path / "prior.csv").write_text("head,label,share\nflags,nonsense,0.2\n")
+        xiaobao.Triage.load(prior=tmp_path / "prior.csv")
 
 
 def test_importing_is_quick():

@@ -151,13 +151,12 @@ class Triage:
         :raises errors.ColumnError: a column is missing or there twice.
         :raises errors.ColumnTypeError: a column's type cannot be read.
         """
-        _arrow(table)
         given = {
             "text": text, "id": id, "channel": channel, "received_at": received_at, "events": events,
             "complainant": complainant, "institution": institution,
         }
         columns = [(role, column) for role, column in given.items() if column is not None]
-        return self._engine.decide_batch(table, columns, encoding, max_record_bytes, strict, minhash)
+        return self._engine.decide_batch(_arrow(table), columns, encoding, max_record_bytes, strict, minhash)
 
     def roles(self, table: Any, **columns: str) -> Dict[str, str]:
         """Which column of a table plays which role; ``columns`` as for :meth:`decide_batch`. Reads no row."""
@@ -175,13 +174,31 @@ def _load(model: Path, data: Path, cascade: Optional[Path], prior: Optional[Path
     return Triage.load(model, data, cascade=cascade, prior=prior, threads=threads)
 
 
+class _Stream:
+    """An Arrow stream that was opened."""
+
+    def __init__(self, capsule: object):
+        self.capsule = capsule
+
+    def __arrow_c_stream__(self, requested_schema: Optional[object] = None) -> object:
+        return self.capsule
+
+
 def _arrow(table: Any) -> Any:
     if not (hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__")):
         kind = f"{type(table).__module__}.{type(table).__qualname__}"
         raise errors.UsageError(
             f"{kind} has no Arrow PyCapsule interface: give a table of pyarrow, pandas (2.2 or later), Polars or DuckDB"
         )
-    return table
+    if not hasattr(table, "__arrow_c_stream__"):
+        return table
+    failed = ""
+    try:
+        return _Stream(table.__arrow_c_stream__())
+    except Exception as e:
+        # Its message may show a cell.
+        failed = type(e).__name__
+    raise errors.UsageError(f"the table cannot be turned into Arrow ({failed}): give each column one type")
 
 
 def _cells(text: str, channel: Optional[str], received_at: Any, events: Optional[str], id: Optional[str]) -> Any:
