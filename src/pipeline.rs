@@ -85,6 +85,9 @@ pub struct Triage {
     parallel: Vec<Vec<String>>,
 }
 
+/// Version of the pipeline: with the bundle and the tables it names what decided.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Words of evidence kept per label.
 const N_EVIDENCE: usize = 5;
 

@@ -57,6 +57,29 @@ pub fn find<'t>(texts: impl IntoIterator<Item = &'t str>, least: f32) -> Vec<Twi
     twins
 }
 
+/// MinHash of a text's runs: two texts agree at each of the `n` places with the probability that is the share of all their
+/// runs that they have in common (Broder 1997). Empty for a text without letters.
+pub fn minhash(text: &str, n: usize) -> Vec<u64> {
+    let runs = runs(text);
+    if runs.is_empty() {
+        return Vec::new();
+    }
+    // Each place hashes the runs anew: a step of splitmix64 from its own start.
+    let least = |place: u64| {
+        let start = place.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = runs.iter().map(|run| mix(run.wrapping_add(start)));
+        mixed.min().unwrap_or_default()
+    };
+    (1..=n as u64).map(least).collect()
+}
+
+/// The finish of splitmix64 (Steele et al. 2014).
+fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
 /// The first `n_chars` letters of a text, by which openings are compared.
 pub fn opening(text: &str, n_chars: usize) -> String {
     text.chars()
@@ -99,6 +122,19 @@ mod tests {
         let pairs: Vec<_> = twins.iter().map(|t| (t.earlier, t.later)).collect();
         assert_eq!(pairs, [(0, 1), (0, 3), (4, 5)]);
         assert!(twins.iter().all(|t| t.share == 1.0));
+    }
+
+    #[test]
+    fn places_of_a_minhash_agree_as_often_as_runs_are_shared() {
+        let letters: Vec<char> = ('\u{4e00}'..'\u{5000}').collect();
+        let text = |from: usize, to: usize| letters[from..to].iter().collect::<String>();
+        // Runs of 211 letters are 200; two such texts, moved by 100, share 100 of 300.
+        let (a, b) = (text(0, 211), text(100, 311));
+        let (a, b) = (minhash(&a, 512), minhash(&b, 512));
+        let agree = a.iter().zip(&b).filter(|(x, y)| x == y).count();
+        assert!((130..=210).contains(&agree), "{agree}");
+        assert_eq!(minhash("昨天，下午", 8), minhash("昨天下午。", 8));
+        assert!(minhash("！？", 8).is_empty());
     }
 
     #[test]

@@ -8,13 +8,15 @@ mod sheet;
 mod table;
 mod workbook;
 
-pub use self::parquet::to_parquet;
+pub use self::parquet::{day_of, millis_of, prob_of, to_parquet};
 pub use json::{Names, line_of, write_rejected, write_ticket};
 pub use outputs::{
     FileMark, Outputs, folder_of, part_path, put_in_place, remove_parts, sync_dir, write_whole,
 };
 pub use sheet::{Sheet, unguarded};
-pub use table::{Cells, Layout, Row, list_header, reject_line};
+pub use table::{
+    Cells, Kind, Layout, Row, carried_name, decision_columns, list_header, reject_line,
+};
 pub use workbook::{SHEET_ROWS, to_workbook};
 
 /// A byte order mark: Excel then reads UTF-8.

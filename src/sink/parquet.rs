@@ -95,17 +95,17 @@ fn write_group<W: Write + Send>(
                 typed.write_batch(&values, Some(&levels), None)?;
             }
             ColumnWriter::DoubleColumnWriter(_) => {
-                let (values, levels) = split(cells.map(|c| c.parse::<f64>().ok()));
+                let (values, levels) = split(cells.map(prob_of));
                 let typed = column.typed::<DoubleType>();
                 typed.write_batch(&values, Some(&levels), None)?;
             }
             ColumnWriter::Int32ColumnWriter(_) => {
-                let (values, levels) = split(cells.map(|c| day(&moment(c)?)));
+                let (values, levels) = split(cells.map(day_of));
                 let typed = column.typed::<Int32Type>();
                 typed.write_batch(&values, Some(&levels), None)?;
             }
             _ => {
-                let (values, levels) = split(cells.map(|c| millis(&moment(c)?, *kind)));
+                let (values, levels) = split(cells.map(|c| millis_of(c, *kind)));
                 let typed = column.typed::<Int64Type>();
                 typed.write_batch(&values, Some(&levels), None)?;
             }
@@ -124,6 +124,21 @@ fn split<T>(cells: impl Iterator<Item = Option<T>>) -> (Vec<T>, Vec<i16>) {
         values.extend(cell);
     }
     (values, levels)
+}
+
+/// The number of a cell of `Kind::Prob`.
+pub fn prob_of(cell: &str) -> Option<f64> {
+    cell.parse().ok()
+}
+
+/// The date of a cell of `Kind::Day`, in days of the Unix epoch.
+pub fn day_of(cell: &str) -> Option<i32> {
+    day(&moment(cell)?)
+}
+
+/// The moment of a cell of `Kind::From` or `Kind::By`, in milliseconds of the Unix epoch by the clock on the wall.
+pub fn millis_of(cell: &str, kind: Kind) -> Option<i64> {
+    millis(&moment(cell)?, kind)
 }
 
 /// The date of a cell, without the mark of a provisional one.

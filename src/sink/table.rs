@@ -57,7 +57,7 @@ columns!(
 
 /// What the cells of a column are, where a file has types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     Text,
     /// 0 to 1.
     Prob,
@@ -86,6 +86,20 @@ pub(super) fn kind_of(name: &str) -> Kind {
         (key == name || shown == name).then_some(*kind)
     };
     KINDS.iter().find_map(named).unwrap_or(Kind::Text)
+}
+
+/// Keys and kinds of the columns of the decisions, in their order.
+pub fn decision_columns() -> impl Iterator<Item = (&'static str, Kind)> {
+    COLUMNS.iter().map(|(key, _)| (*key, kind_of(key)))
+}
+
+/// The name of a carried column beside ours: one of our names gets `input.` before it.
+pub fn carried_name(name: &str) -> String {
+    if COLUMNS.iter().any(|c| c.0 == name) {
+        format!("input.{name}")
+    } else {
+        name.to_owned()
+    }
 }
 
 /// What a work list shows, in the order in which a handler reads; the handling sheet's place follows.
@@ -178,13 +192,7 @@ impl Layout {
     /// Header of `decisions.csv`: a carried column with one of our names gets `input.` before it.
     pub fn header(&self) -> Vec<u8> {
         let own = COLUMNS.iter().map(|c| c.0.to_owned());
-        let carried = self.carried.iter().map(|name| {
-            if COLUMNS.iter().any(|c| c.0 == name) {
-                format!("input.{name}")
-            } else {
-                name.clone()
-            }
-        });
+        let carried = self.carried.iter().map(|name| carried_name(name));
         let members = self.with_members.then(|| "carried".to_owned());
         let mut row = Row::new();
         for cell in own.chain(carried).chain(members) {
@@ -221,6 +229,11 @@ impl Default for Cells {
 impl Cells {
     pub fn new() -> Cells {
         Cells::default()
+    }
+
+    /// In the order of `decision_columns`; an empty one says that there is nothing to say.
+    pub fn values(&self) -> &[String] {
+        &self.values
     }
 
     fn clear(&mut self, column: Column) -> &mut String {

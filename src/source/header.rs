@@ -25,7 +25,7 @@ pub enum Role {
 }
 
 impl Role {
-    const ALL: [Role; 7] = [
+    pub const ALL: [Role; 7] = [
         Role::Id,
         Role::Text,
         Role::Channel,
@@ -146,6 +146,11 @@ impl ColumnNames {
             self.mapped.push((column.to_owned(), role));
         }
         Ok(())
+    }
+
+    /// Reads `column` as `role`, whatever the table calls it.
+    pub fn assign(&mut self, column: &str, role: Role) {
+        self.mapped.push((column.trim().to_owned(), role));
     }
 
     /// Where the labels of `column` stand among named columns: under that very name, under it in other width or case,

@@ -10,6 +10,7 @@ mod jsonl;
 mod lines;
 mod plain;
 mod raw;
+mod rows;
 mod tabular;
 mod tasks;
 mod window;
@@ -19,6 +20,8 @@ pub use header::{ANY_LABEL, ColumnNames, Header, NearName, Role};
 pub use lines::{LineColumn, line_columns};
 pub use plain::{PlainColumn, plain_columns};
 pub use raw::RawMark;
+pub use rows::RowCells;
+pub use tabular::{written_moment, written_number};
 
 use std::borrow::Cow;
 use std::cell::Cell;

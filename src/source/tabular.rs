@@ -151,7 +151,7 @@ fn end_row(row: &mut Vec<String>, n_columns: &mut usize, rows: &mut Rows) -> io:
 fn written(value: &DataRef<'_>) -> String {
     match value {
         DataRef::Int(n) => n.to_string(),
-        DataRef::Float(x) => number(*x),
+        DataRef::Float(x) => written_number(*x),
         DataRef::String(s) => s.clone(),
         DataRef::SharedString(s) => (*s).to_owned(),
         DataRef::Bool(b) => b.to_string(),
@@ -163,14 +163,14 @@ fn written(value: &DataRef<'_>) -> String {
                 format!("{y:04}-{mo:02}-{d:02} {h:02}:{mi:02}:{s:02}")
             }
         }
-        DataRef::DateTime(at) => number(at.as_f64()),
+        DataRef::DateTime(at) => written_number(at.as_f64()),
         DataRef::DateTimeIso(s) | DataRef::DurationIso(s) => s.clone(),
         DataRef::Error(_) | DataRef::Empty => String::new(),
     }
 }
 
-/// A workbook keeps every number as a float: whole ones are written without a point or an exponent.
-fn number(x: f64) -> String {
+/// A number that was kept as a float: whole ones are written without a point or an exponent.
+pub fn written_number(x: f64) -> String {
     if x.fract() == 0.0 && x.abs() < 1e18 {
         format!("{x:.0}")
     } else {
@@ -233,16 +233,21 @@ impl Time {
 
     /// Seconds of the Unix epoch as ISO 8601.
     fn write(self, seconds: i64) -> Vec<u8> {
-        let Ok(at) = jiff::Timestamp::from_second(seconds) else {
-            return seconds.to_string().into_bytes();
-        };
-        let form = if self.instants {
-            "%Y-%m-%dT%H:%M:%SZ"
-        } else {
-            "%Y-%m-%d %H:%M:%S"
-        };
-        at.strftime(form).to_string().into_bytes()
+        written_moment(seconds, self.instants).into_bytes()
     }
+}
+
+/// Seconds of the Unix epoch as ISO 8601: an instant, or what a clock on the wall showed.
+pub fn written_moment(seconds: i64, is_instant: bool) -> String {
+    let Ok(at) = jiff::Timestamp::from_second(seconds) else {
+        return seconds.to_string();
+    };
+    let form = if is_instant {
+        "%Y-%m-%dT%H:%M:%SZ"
+    } else {
+        "%Y-%m-%d %H:%M:%S"
+    };
+    at.strftime(form).to_string()
 }
 
 fn field_written(field: &Field, time: Time) -> Vec<u8> {
@@ -259,8 +264,8 @@ fn field_written(field: &Field, time: Time) -> Vec<u8> {
         Field::Long(n) if time.nanos => time.write(n.div_euclid(1_000_000_000)),
         Field::TimestampMillis(n) => time.write(n.div_euclid(1000)),
         Field::TimestampMicros(n) => time.write(n.div_euclid(1_000_000)),
-        Field::Float(x) => number(f64::from(*x)).into_bytes(),
-        Field::Double(x) => number(*x).into_bytes(),
+        Field::Float(x) => written_number(f64::from(*x)).into_bytes(),
+        Field::Double(x) => written_number(*x).into_bytes(),
         other => other.to_string().into_bytes(),
     }
 }

@@ -243,7 +243,24 @@ fn details(
     places.iter().enumerate().map(detail).collect()
 }
 
+/// The figures of one evaluation.
+#[derive(Debug)]
+pub struct Measured {
+    /// For a person at a terminal.
+    pub text: String,
+    /// The object of `--json`.
+    pub figures: serde_json::Value,
+    pub rejected: usize,
+}
+
 pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
+    let measured = measure(options)?;
+    print!("{}", measured.text);
+    Ok(Outcome::of(measured.rejected))
+}
+
+/// Evaluates and writes the files that were asked for; prints nothing.
+pub fn measure(options: &EvaluateOptions) -> Result<Measured> {
     let outputs = [&options.report, &options.json, &options.bad_cases];
     for path in outputs.into_iter().flatten() {
         super::refuse_existing(path, options.force)?;
@@ -349,7 +366,6 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
             .cascade_id()
             .map(|id| cascade_figures(id, &given, &gold)),
     };
-    print!("{}", text::text(&report));
     if let Some(path) = &options.report {
         let worst = worst::find(&models, &tables, &picked)?;
         write_whole(path, &page::page(&report, &tables, worst)?)?;
@@ -360,5 +376,10 @@ pub fn run(options: &EvaluateOptions) -> Result<Outcome> {
     if let Some(path) = &options.bad_cases {
         bad_cases::write(path, &rows, &given, &gold, &places, heads)?;
     }
-    Ok(Outcome::of(labelled.rejected))
+    Ok(Measured {
+        text: text::text(&report),
+        figures: serde_json::to_value(&report)
+            .map_err(|e| Error::Failed(format!("the figures cannot be written: {e}")))?,
+        rejected: labelled.rejected,
+    })
 }
