@@ -10,7 +10,7 @@ use xiaobao::features::FeatureSpec;
 use xiaobao::jobs::evaluate::EvaluateOptions;
 use xiaobao::jobs::train::TrainOptions;
 use xiaobao::jobs::{self, HeadColumn, Split};
-use xiaobao::model::{FitOptions, RowStep};
+use xiaobao::model::FitOptions;
 use xiaobao::source::SourceOptions;
 
 use crate::errors;
@@ -51,13 +51,7 @@ pub fn train(
     force: bool,
 ) -> PyResult<(String, String)> {
     let usual = FitOptions::default();
-    let rows = if init.is_some() {
-        RowStep::Adam
-    } else {
-        usual.rows
-    };
     let fit = FitOptions {
-        rows,
         members: members.unwrap_or(usual.members),
         epochs: epochs.unwrap_or(usual.epochs),
         seed: seed.unwrap_or(usual.seed),
@@ -118,6 +112,7 @@ pub fn evaluate(
         json: None,
         bad_cases,
         report,
+        learning_curve: Vec::new(),
         force,
     };
     py.detach(|| jobs::evaluate::measure(&options))
