@@ -213,6 +213,17 @@ fn nothing_on_standard_input_gives_nothing() {
 }
 
 #[test]
+fn a_short_standard_input_that_is_no_text_is_an_error_and_not_nothing() {
+    // What Spark hands to a script where nobody says that tabs stand between the cells.
+    let ran = xiaobao_fed(
+        &["triage", "-", "--tsv", "id,text"],
+        b"1\x01a\x01b\n2\x01c\n",
+    );
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("is not text"), "{}", ran.stderr);
+}
+
+#[test]
 fn utf16_from_excel_is_read() {
     let dir = dir();
     let text = "编号\t投诉内容\n1\t自动扣款没有经过我同意\n";

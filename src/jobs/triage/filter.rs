@@ -1,7 +1,7 @@
 //! The filter: every record becomes one line on standard output, flushed batch by batch.
 //! JSON Lines give JSON Lines; the tab-separated lines of `--tsv` give tab-separated lines, one out for each one in.
 
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::path::Path;
 
 use super::{Job, Outcome, batch_records};
@@ -17,16 +17,11 @@ pub(super) fn to_stdout(triage: &Triage, job: &Job<'_>) -> Result<Outcome> {
     let failed = |e| Error::io(Path::new("standard output"), "cannot be written", e);
     let mut any_rejected = false;
     for input in &job.inputs {
-        let mut source = match Source::open(input, &job.source) {
-            Ok(source) => source,
-            // A filter over nothing gives nothing.
-            Err(Error::Usage(_))
-                if input.as_os_str() == "-" && job.inputs.len() == 1 && at_end() =>
-            {
-                return Ok(Outcome::Done);
-            }
-            Err(e) => return Err(e),
-        };
+        // A filter over nothing gives nothing; an input that cannot be read is an error, however short it is.
+        if input.as_os_str() == "-" && job.inputs.len() == 1 && nothing_comes() {
+            return Ok(Outcome::Done);
+        }
+        let mut source = Source::open(input, &job.source)?;
         loop {
             let batch = source.next_batch(batch_records(), taxonomy)?;
             if batch.is_empty() {
@@ -74,7 +69,7 @@ fn lines(
     Ok(out)
 }
 
-fn at_end() -> bool {
-    let mut byte = [0];
-    matches!(std::io::Read::read(&mut std::io::stdin(), &mut byte), Ok(0))
+/// Standard input ends before its first byte; waits for that byte, and leaves it where it is.
+fn nothing_comes() -> bool {
+    matches!(std::io::stdin().lock().fill_buf(), Ok([]))
 }
