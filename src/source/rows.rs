@@ -84,11 +84,10 @@ impl Header {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::Tables;
     use std::path::Path;
 
     fn read(text: Option<&[u8]>, encoding: Option<Encoding>) -> Record {
-        let tables = Tables::load(Path::new("data")).expect("the tables of the project");
+        let taxonomy = Taxonomy::load(Path::new("data/taxonomy"), &mut Vec::new());
         let options = SourceOptions {
             encoding,
             ..SourceOptions::default()
@@ -104,7 +103,7 @@ mod tests {
             line: 7,
             byte: 0,
         };
-        row.into_record(position, &tables.taxonomy, &options)
+        row.into_record(position, &taxonomy, &options)
     }
 
     #[test]
