@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The server under load on loopback, and beside it what people build today: saturated rate, latency at half of it, twice of
-# it, memory over two minutes. Needs wrk (Debian), Python 3.11 and the release binary; takes five minutes.
+# it, memory over ten minutes. Needs wrk (Debian), Python 3.11 and the release binary; takes fourteen minutes.
 # PYTHON names an interpreter that has fastapi, uvicorn, scikit-learn and jieba; without it one is made in target/peers.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -50,7 +50,7 @@ echo "ours, beyond (256 clients, no pause):   $(load 15 256 0)"
 wait $probe
 cat "$work/probe"
 first=$(rss $ours)
-for i in 1 2 3 4; do load 30 32 0 >/dev/null; echo "memory after $((i * 30)) s of saturation: $(rss $ours) MB (before: $first MB)"; done
+for i in 2 4 6 8 10; do load 120 256 0 >/dev/null; echo "memory after $i minutes of overload: $(rss $ours) MB (before: $first MB)"; done
 kill $ours; wait $ours || true; ours=""
 
 "$PYTHON" -m uvicorn --app-dir benches/peers serve_peer:app --port $port --workers 2 --log-level warning &

@@ -48,6 +48,28 @@ fn percent(x: &f64) -> String {
     format!("{:.0}%", x * 100.0)
 }
 
+/// The lines and words behind a curve: so many labels below, and for either axis its name and how a value is written. A macro,
+/// for the types of a chart cannot be named in a line.
+macro_rules! mesh {
+    ($chart:ident, $n:expr, [$x:expr, $x_label:expr], [$y:expr, $y_label:expr]) => {
+        $chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(LINE)
+            .axis_style(QUIET)
+            .x_labels($n)
+            .y_labels(6)
+            .x_label_formatter($x_label)
+            .y_label_formatter($y_label)
+            .label_style((FONT, 13).into_font().color(&QUIET))
+            .axis_desc_style((FONT, 13).into_font().color(&INK))
+            .x_desc($x)
+            .y_desc($y)
+            .draw()
+            .map_err(failed)?
+    };
+}
+
 /// Mean probability against the share that was right, one disc a bin, its area by the rows in it.
 pub(super) fn reliability(card: &Scorecard) -> Result<String> {
     let most = card
@@ -65,21 +87,12 @@ pub(super) fn reliability(card: &Scorecard) -> Result<String> {
             .y_label_area_size(56)
             .build_cartesian_2d(0f64..1f64, 0f64..1f64)
             .map_err(failed)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(LINE)
-            .axis_style(QUIET)
-            .x_labels(6)
-            .y_labels(6)
-            .x_label_formatter(&percent)
-            .y_label_formatter(&percent)
-            .label_style((FONT, 13).into_font().color(&QUIET))
-            .axis_desc_style((FONT, 13).into_font().color(&INK))
-            .x_desc("模型说有多大把握")
-            .y_desc("其中真对的比例")
-            .draw()
-            .map_err(failed)?;
+        mesh!(
+            chart,
+            6,
+            ["模型说有多大把握", &percent],
+            ["其中真对的比例", &percent]
+        );
         let ideal = LineSeries::new([(0.0, 0.0), (1.0, 1.0)], QUIET);
         chart.draw_series(ideal).map_err(failed)?;
         let points = card.reliability.iter().map(|b| (b.mean_prob, b.accuracy));
@@ -156,21 +169,7 @@ pub(super) fn curve(details: &HeadDetails, which: Curve) -> Result<String> {
             Curve::Precision => percent(y),
             Curve::Errors => format!("{y:.0}"),
         };
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(LINE)
-            .axis_style(QUIET)
-            .x_labels(6)
-            .y_labels(6)
-            .x_label_formatter(&percent)
-            .y_label_formatter(&y_label)
-            .label_style((FONT, 13).into_font().color(&QUIET))
-            .axis_desc_style((FONT, 13).into_font().color(&INK))
-            .x_desc(x_desc)
-            .y_desc(y_desc)
-            .draw()
-            .map_err(failed)?;
+        mesh!(chart, 6, [x_desc, &percent], [y_desc, &y_label]);
         let line = LineSeries::new(points.iter().copied(), BAR.stroke_width(2));
         chart.draw_series(line).map_err(failed)?;
         for threshold in details.thresholds.iter().filter(|t| t.point.n > 0) {
@@ -325,21 +324,15 @@ pub(super) fn learning(points: &[Point]) -> Result<String> {
             .y_label_area_size(56)
             .build_cartesian_2d(first..last, low.min(high - 0.1)..high)
             .map_err(failed)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(LINE)
-            .axis_style(QUIET)
-            .x_labels(points.len())
-            .y_labels(6)
-            .x_label_formatter(&|x| format!("{:.0}", x.exp2()))
-            .y_label_formatter(&percent)
-            .label_style((FONT, 13).into_font().color(&QUIET))
-            .axis_desc_style((FONT, 13).into_font().color(&INK))
-            .x_desc("学了多少条（每格翻一倍）")
-            .y_desc("各类 F1 平均")
-            .draw()
-            .map_err(failed)?;
+        mesh!(
+            chart,
+            points.len(),
+            ["学了多少条（每格翻一倍）", &|x| format!(
+                "{:.0}",
+                x.exp2()
+            )],
+            ["各类 F1 平均", &percent]
+        );
         let heads = points.last().map_or(&[][..], |p| &p.heads);
         for (k, (head, colour)) in heads.iter().zip(LINES.iter().cycle()).enumerate() {
             let at = |p: &Point| Some((rows(p), p.heads.get(k)?.macro_f1));
