@@ -200,6 +200,16 @@ impl Ticket<'_> {
         }
     }
 
+    /// The filled handling sheet; none if the route has no template, or the template a slot that cannot be filled.
+    pub fn sheet(&self, tables: &Tables) -> Option<String> {
+        let template = self.template(tables)?;
+        let mut slots = Slots::new();
+        self.fill(tables, &mut slots);
+        let mut out = String::new();
+        template.fill(&slots, &mut out).ok()?;
+        Some(out)
+    }
+
     /// Fills every slot of the handling sheet.
     pub fn fill(&self, tables: &Tables, slots: &mut Slots) {
         let taxonomy = &tables.taxonomy;

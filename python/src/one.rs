@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use xiaobao::complaint::{Complaint, Position};
 use xiaobao::error::Result;
 use xiaobao::pipeline::{Triage, Workspace};
-use xiaobao::reply::Slots;
 use xiaobao::sink::write_ticket;
 use xiaobao::source::{Role, RowCells};
 use xiaobao::taxonomy::{Label, Taxonomy};
@@ -39,7 +38,7 @@ impl Engine {
             with_ticket(&self.triage, &complaint, |ticket, work| {
                 let decision = line_of(&self.triage, ticket)?;
                 let beside = json!({
-                    "sheet": sheet(&self.triage, ticket),
+                    "sheet": ticket.sheet(&self.triage.tables),
                     "why": why(&self.triage, ticket, work),
                 });
                 // The decision is written once and taken as it is.
@@ -86,15 +85,6 @@ fn line_of(triage: &Triage, ticket: &Ticket<'_>) -> Result<String> {
     write_ticket(ticket, triage.names(), &mut line)?;
     // JSON is UTF-8.
     Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
-}
-
-fn sheet(triage: &Triage, ticket: &Ticket<'_>) -> Option<String> {
-    let template = ticket.template(&triage.tables)?;
-    let mut slots = Slots::new();
-    ticket.fill(&triage.tables, &mut slots);
-    let mut out = String::new();
-    template.fill(&slots, &mut out).ok()?;
-    Some(out)
 }
 
 /// By head: first and second label, the words between them, and the fewest words without which it would be another.

@@ -6,8 +6,7 @@ use rayon::prelude::*;
 use super::calibrate::Judged;
 use super::prepared::Prepared;
 use crate::bundle::Bundle;
-use crate::complaint::Complaint;
-use crate::cues::{Scratch, Signal};
+use crate::cues::Signal;
 use crate::error::{Error, Result};
 use crate::features::{FeatureSpec, Features, Vocabulary, VocabularyFit};
 use crate::model::{Activations, Example, FitOptions, Network, Progress, Target, fit};
@@ -110,21 +109,6 @@ impl<'p> Learner<'p> {
 
     pub fn features(&self, vocabulary: &Vocabulary, i: usize) -> Features {
         vocabulary.apply(&self.segments(i), &self.signals[i])
-    }
-
-    /// As `features`, of a complaint that is not among the prepared ones.
-    pub fn features_of(
-        &self,
-        vocabulary: &Vocabulary,
-        row: &Complaint,
-        scratch: &mut Scratch,
-    ) -> Features {
-        let tables = &self.prepared.tables;
-        let clean = self.front.clean(&row.text);
-        let findings = tables.findings(row, &clean, scratch);
-        let mut segments = self.front.segment(&clean);
-        segments.withhold(&findings.withheld);
-        vocabulary.apply(&segments, &tables.cues.signals(&findings))
     }
 
     /// What a network says about `rows`, in their order.

@@ -5,8 +5,8 @@ use crate::bundle::Bundle;
 use crate::clean::CleanText;
 use crate::complaint::Complaint;
 use crate::cues::Scratch;
-use crate::features::Features;
-use crate::model::Activations;
+use crate::features::{Features, Vocabulary};
+use crate::model::{Activations, Network};
 use crate::pipeline::Front;
 use crate::segment::{Segmenter, Segments};
 use crate::tables::Tables;
@@ -15,7 +15,8 @@ use crate::tables::Tables;
 pub(super) struct ByNetwork<'b> {
     front: Front<'b>,
     tables: &'b Tables,
-    bundle: &'b Bundle,
+    vocabulary: &'b Vocabulary,
+    network: &'b Network,
 }
 
 /// Memory of one thread; `activations` are those of the text read last.
@@ -28,13 +29,24 @@ pub(super) struct Work {
 impl<'b> ByNetwork<'b> {
     /// `segmenter`: with the dictionary of the bundle.
     pub fn new(tables: &'b Tables, bundle: &'b Bundle, segmenter: &'b Segmenter) -> Self {
+        ByNetwork::of(tables, bundle.vocabulary(), bundle.network(), segmenter)
+    }
+
+    /// As `new`, for what is not yet in a bundle.
+    pub fn of(
+        tables: &'b Tables,
+        vocabulary: &'b Vocabulary,
+        network: &'b Network,
+        segmenter: &'b Segmenter,
+    ) -> Self {
         ByNetwork {
             front: Front {
                 cleaner: &tables.cleaner,
                 segmenter,
             },
             tables,
-            bundle,
+            vocabulary,
+            network,
         }
     }
 
@@ -53,10 +65,8 @@ impl<'b> ByNetwork<'b> {
         let signals = self.tables.cues.signals(&findings);
         let mut segments = self.front.segment(clean);
         segments.withhold(&findings.withheld);
-        let features = self.bundle.vocabulary().apply(&segments, &signals);
-        self.bundle
-            .network()
-            .forward(&features, &mut work.activations);
+        let features = self.vocabulary.apply(&segments, &signals);
+        self.network.forward(&features, &mut work.activations);
         (segments, features)
     }
 }

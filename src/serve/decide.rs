@@ -23,7 +23,6 @@ use crate::complaint::Complaint;
 use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::pipeline::{Triage, Workspace};
-use crate::reply::Slots;
 use crate::sink::{Names, write_ticket};
 use crate::source::{Limits, Source, SourceOptions};
 use crate::ticket::Ticket;
@@ -166,19 +165,10 @@ pub(super) fn explained(
         write_ticket(ticket, names, &mut line)?;
         value = serde_json::from_slice(&line)
             .map_err(|e| Error::Failed(format!("a decision is no JSON: {e}")))?;
-        value["sheet"] = sheet(ticket, triage).into();
+        value["sheet"] = ticket.sheet(&triage.tables).into();
         Ok(())
     })?;
     Ok(value)
-}
-
-fn sheet(ticket: &Ticket<'_>, triage: &Triage) -> Option<String> {
-    let template = ticket.template(&triage.tables)?;
-    let mut slots = Slots::new();
-    ticket.fill(&triage.tables, &mut slots);
-    let mut out = String::new();
-    template.fill(&slots, &mut out).ok()?;
-    Some(out)
 }
 
 /// A body of so many bytes is decided by the thread that read it, in about a tenth of a millisecond: handing it to

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::calibrate::{Judged, single_heads};
 use super::label_files::files;
 use super::network::{ByNetwork, Work};
+use super::page::shown;
 use super::{Outcome, progress};
 use crate::bundle::Bundle;
 use crate::clean::CleanText;
@@ -62,6 +63,20 @@ struct Moved {
     stability: Stability,
     verdict: &'static str,
     bins: Vec<Bin>,
+}
+
+/// Changes that are told.
+const TOLD: usize = 3;
+
+impl Moved {
+    /// Places of the bins whose shares changed most, the largest change first.
+    fn largest(&self) -> Vec<usize> {
+        let change = |i: usize| (self.bins[i].now - self.bins[i].reference).abs();
+        let mut places: Vec<usize> = (0..self.bins.len()).collect();
+        places.sort_by(|a, b| change(*b).total_cmp(&change(*a)));
+        places.truncate(TOLD);
+        places
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -268,24 +283,16 @@ fn text(drift: &Drift, tables: &Tables) -> String {
         "\nwhat                      PSI  by chance¹  verdict   largest changes"
     );
     for moved in &drift.spreads {
-        let mut bins: Vec<&Bin> = moved.bins.iter().collect();
-        bins.sort_by(|a, b| {
-            let size = |bin: &Bin| (bin.now - bin.reference).abs();
-            size(b).total_cmp(&size(a))
-        });
-        let largest: Vec<String> = bins
-            .iter()
-            .take(3)
-            .map(|b| {
-                let name = match tables.taxonomy.name(&moved.name, &b.name) {
-                    name if name == b.name => String::new(),
-                    name => format!(" {name}"),
-                };
+        let largest: Vec<String> = moved
+            .largest()
+            .into_iter()
+            .map(|i| {
+                let bin = &moved.bins[i];
                 format!(
-                    "{}{name} {:.1} → {:.1} %",
-                    b.name,
-                    b.reference * 100.0,
-                    b.now * 100.0
+                    "{} {:.1} → {:.1} %",
+                    shown(tables, &moved.name, &bin.name),
+                    bin.reference * 100.0,
+                    bin.now * 100.0
                 )
             })
             .collect();

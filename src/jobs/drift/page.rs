@@ -139,19 +139,13 @@ fn name(spread: &str) -> String {
     }
 }
 
-/// Largest changes that are marked.
-const MARKED: usize = 3;
-
 fn shift(moved: &Moved, tables: &Tables) -> Shift {
     let most = moved
         .bins
         .iter()
         .map(|b| b.reference.max(b.now))
         .fold(1e-9, f64::max);
-    let change = |i: usize| (moved.bins[i].now - moved.bins[i].reference).abs();
-    let mut largest: Vec<usize> = (0..moved.bins.len()).collect();
-    largest.sort_by(|a, b| change(*b).total_cmp(&change(*a)));
-    largest.truncate(MARKED);
+    let largest = moved.largest();
     let (verdict, tone) = match moved.verdict {
         "moved" => ("明显变了", "hot"),
         "watch" => ("留意", "warm"),

@@ -9,15 +9,15 @@ use serde::Serialize;
 
 use super::Picked;
 use crate::bundle::Bundle;
-use crate::cues::Scratch;
 use crate::error::{Error, Result};
 use crate::jobs::labelled::columns_of;
-use crate::jobs::learn::{Learner, Learnt, Recipe};
+use crate::jobs::learn::{Learner, Recipe};
+use crate::jobs::network::{ByNetwork, Work};
 use crate::jobs::prepared::{Prepared, Reading};
 use crate::jobs::progress;
 use crate::jobs::voices::Split;
 use crate::metrics::{Answer, score};
-use crate::model::{Activations, FitOptions, HeadKind, HeadSpec, Seed, Target, offsets};
+use crate::model::{FitOptions, HeadKind, HeadSpec, Seed, Target, offsets};
 use crate::segment::Segmenter;
 
 /// Halvings of all rows: the least share is one over two to this.
@@ -101,7 +101,13 @@ pub(super) fn curve(
         let mut learnt_from = rows[..n].to_vec();
         learnt_from.sort_unstable();
         let learnt = learner.learn(&learnt_from, &prepared.targets, &mut |_, _, _| bar.inc(1))?;
-        points.push(point(n, &learner, &learnt, &prepared, &asked, picked));
+        let network = ByNetwork::of(
+            &prepared.tables,
+            &learnt.vocabulary,
+            &learnt.network,
+            &segmenter,
+        );
+        points.push(point(n, &network, &prepared.specs, &asked, picked));
     }
     bar.finish_and_clear();
     Ok(points)
@@ -109,34 +115,29 @@ pub(super) fn curve(
 
 fn point(
     rows: usize,
-    learner: &Learner<'_>,
-    learnt: &Learnt,
-    prepared: &Prepared,
+    network: &ByNetwork<'_>,
+    specs: &[HeadSpec],
     asked: &[HeadSpec],
     picked: &Picked<'_>,
 ) -> Point {
     let logits: Vec<Vec<f32>> = picked
         .rows
         .par_iter()
-        .map_init(
-            || (Scratch::default(), Activations::default()),
-            |(scratch, work), row| {
-                let features = learner.features_of(&learnt.vocabulary, row, scratch);
-                learnt.network.forward(&features, work);
-                work.logits().to_vec()
-            },
-        )
+        .map_init(Work::default, |work, row| {
+            network.read(row, &network.clean(row), work);
+            work.activations.logits().to_vec()
+        })
         .collect();
     let mut heads = Vec::new();
     for (k, head) in asked.iter().enumerate() {
-        let Some(place) = prepared.specs.iter().position(|s| s.name == head.name) else {
+        let Some(place) = specs.iter().position(|s| s.name == head.name) else {
             continue;
         };
         if head.kind == HeadKind::Multi {
             continue;
         }
-        let own = &prepared.specs[place].labels;
-        let first = offsets(&prepared.specs)[place];
+        let own = &specs[place].labels;
+        let first = offsets(specs)[place];
         // Labels of either set, the bundle's first.
         let mut labels = head.labels.clone();
         labels.extend(own.iter().filter(|l| !head.labels.contains(l)).cloned());
