@@ -3,9 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
-use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Extension;
@@ -19,12 +17,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Shared;
 use super::auth::Caller;
 use super::problem::Problem;
-use crate::complaint::Complaint;
+use crate::complaint::{Complaint, Position};
 use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::pipeline::{Triage, Workspace};
 use crate::sink::{Names, write_ticket};
-use crate::source::{Limits, Source, SourceOptions};
+use crate::source::{Limits, Objects, SourceOptions};
 use crate::ticket::Ticket;
 
 /// A client that repeats a request with the same key gets the first answer.
@@ -233,41 +231,35 @@ fn read_one(
     body: &[u8],
     shared: &Shared,
 ) -> std::result::Result<Complaint, Problem> {
-    let bad = |code, what: String| {
-        Problem::new(StatusCode::BAD_REQUEST, code, "请求体不是一条投诉").detail(what)
-    };
     let value: Value = serde_json::from_slice(body).map_err(|e| {
-        let what = format!("第 {} 行第 {} 个字符处不是 JSON", e.line(), e.column());
-        bad("json.invalid", what)
+        let (code, what) = ("json.invalid", "请求体不是一条投诉");
+        Problem::new(StatusCode::BAD_REQUEST, code, what).detail(format!(
+            "第 {} 行第 {} 个字符处不是 JSON",
+            e.line(),
+            e.column()
+        ))
     })?;
-    complaint_of(triage, &value, shared)
+    complaint_of(triage, value, body.len(), shared)
 }
 
-/// The complaint of a JSON object, by the reader of the batch.
+/// The complaint of a JSON object of so many bytes, judged as the batch judges a line of its input.
 pub(super) fn complaint_of(
     triage: &Triage,
-    value: &Value,
+    value: Value,
+    n_bytes: usize,
     shared: &Shared,
 ) -> std::result::Result<Complaint, Problem> {
-    let failed = |e: Error| {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "body.unreadable",
-            "请求体不是一条投诉",
-        )
-        .detail(e.to_string())
+    let position = Position {
+        file: "request.jsonl".into(),
+        row: 1,
+        line: 1,
+        byte: 0,
     };
-    let mut line = value.to_string().into_bytes();
-    line.push(b'\n');
-    let options = options_of(shared, triage).map_err(failed)?;
-    let input: Box<dyn Read + Send> = Box::new(Cursor::new(line));
-    let mut source = Source::read(Path::new("request.jsonl"), input, &options).map_err(failed)?;
-    let record = source
-        .next_batch(1, &triage.tables.taxonomy)
-        .map_err(failed)?
-        .pop();
+    let taxonomy = &triage.tables.taxonomy;
+    let objects = Objects::new(&triage.tables.columns);
+    let record = objects.judge(value, position, n_bytes as u64, taxonomy);
     match record {
-        Some(Ok(complaint)) => {
+        Ok(complaint) => {
             let n = complaint.text.chars().count();
             if n > shared.options.max_text_chars {
                 let code = "text.too_long";
@@ -278,7 +270,7 @@ pub(super) fn complaint_of(
             }
             Ok(complaint)
         }
-        Some(Err(rejected)) => {
+        Err(rejected) => {
             let code = rejected.code.code();
             shared.metrics.rejected.with_label_values(&[code]).inc();
             Err(
@@ -286,11 +278,6 @@ pub(super) fn complaint_of(
                     .detail(rejected.remedy),
             )
         }
-        None => Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "body.empty",
-            "请求体为空",
-        )),
     }
 }
 

@@ -183,7 +183,7 @@ pub(super) async fn decided(
                 value[name] = given.as_str().into();
             }
         }
-        let complaint = complaint_of(triage, &value, shared)?;
+        let complaint = complaint_of(triage, value, form.text.len(), shared)?;
         let decision = explained(triage, shared, &complaint)?;
         let mut view = view(shared, triage, without_text(form));
         show(&mut view, triage, decision);

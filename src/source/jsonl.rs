@@ -1,9 +1,11 @@
-//! JSON Lines: one object a line, in a bounded window.
+//! JSON Lines: one object a line, in a bounded window; and one object that a caller holds.
+
+use std::cell::Cell;
 
 use serde_json::{Map, Value};
 
 use super::encoding::decode;
-use super::{Carried, Fields, LABEL_MARK, Record, Role, Source, Step, reject};
+use super::{Carried, ColumnNames, Fields, LABEL_MARK, Record, Role, Source, Step, reject};
 use crate::clock::{Event, parse_events};
 use crate::complaint::{Position, RejectCode, Rejected};
 use crate::error::Result;
@@ -38,22 +40,63 @@ impl Source {
                 return Err(fault(position, None, RejectCode::EncodingInvalid, &what));
             }
         };
-        let members = match serde_json::from_str::<Value>(&text) {
-            Ok(Value::Object(members)) => members,
-            Ok(_) => {
-                let what = "the line is not an object";
-                return Err(fault(position, None, RejectCode::JsonInvalid, what));
-            }
+        match serde_json::from_str(&text) {
+            Ok(value) => self.objects().judge(value, position, n_bytes, taxonomy),
             Err(e) => {
                 // serde_json's own message may quote the text; its place does not.
                 let what = format!("not JSON at character {} of the line", e.column());
-                return Err(fault(position, None, RejectCode::JsonInvalid, &what));
+                Err(fault(position, None, RejectCode::JsonInvalid, &what))
             }
-        };
-        self.record_of(members, position, n_bytes, taxonomy)
+        }
     }
 
-    /// The record that the members of an object say.
+    pub(super) fn objects(&self) -> Objects<'_> {
+        Objects {
+            columns: &self.options.columns,
+            labels: &self.options.labels,
+            labels_seen: &self.labels_seen,
+            as_it_is: self.options.as_it_is,
+        }
+    }
+}
+
+/// How the members of an object become a record.
+pub struct Objects<'a> {
+    columns: &'a ColumnNames,
+    labels: &'a [String],
+    labels_seen: &'a [Cell<bool>],
+    as_it_is: bool,
+}
+
+impl<'a> Objects<'a> {
+    /// Objects without labels, their members named as these columns.
+    pub fn new(columns: &'a ColumnNames) -> Objects<'a> {
+        Objects {
+            columns,
+            labels: &[],
+            labels_seen: &[],
+            as_it_is: false,
+        }
+    }
+
+    /// The record that a value says; `n_bytes` is its length as it was written. What is no object is a reject.
+    pub fn judge(
+        &self,
+        value: Value,
+        position: Position,
+        n_bytes: u64,
+        taxonomy: &Taxonomy,
+    ) -> Record {
+        match value {
+            Value::Object(members) => self.record_of(members, position, n_bytes, taxonomy),
+            _ => {
+                let what = "the line is not an object";
+                let code = RejectCode::JsonInvalid;
+                Err(reject(position, n_bytes, None, code, what))
+            }
+        }
+    }
+
     pub(super) fn record_of(
         &self,
         mut members: Map<String, Value>,
@@ -64,7 +107,7 @@ impl Source {
         let fault = |position, column: Option<&str>, code, what: &str| -> Rejected {
             reject(position, n_bytes, column.map(str::to_owned), code, what)
         };
-        let whole = self.options.as_it_is.then(|| members.clone());
+        let whole = self.as_it_is.then(|| members.clone());
         let labels = match self.take_labels(&mut members) {
             Ok(labels) => labels,
             Err((column, what)) => {
@@ -112,7 +155,7 @@ impl Source {
             institution,
             carried: Carried::Members(whole.unwrap_or(members)),
         }
-        .into_record(position, n_bytes, taxonomy, &self.options)
+        .into_record(position, n_bytes, taxonomy, self.as_it_is)
     }
 
     /// Takes the labels of every label column; fails with the column whose value is none, and what it is.
@@ -120,11 +163,11 @@ impl Source {
         &self,
         members: &mut Map<String, Value>,
     ) -> std::result::Result<Vec<String>, (String, &'static str)> {
-        let mut labels = Vec::with_capacity(self.options.labels.len());
-        for (k, column) in self.options.labels.iter().enumerate() {
+        let mut labels = Vec::with_capacity(self.labels.len());
+        for (k, column) in self.labels.iter().enumerate() {
             let fault = |what| (column.clone(), what);
             let names = members.keys().map(String::as_str);
-            let place = self.options.columns.label_place(column, names);
+            let place = self.columns.label_place(column, names);
             let place = place.map_err(|()| fault("two members can be read as its labels"))?;
             let name = place.and_then(|at| members.keys().nth(at).cloned());
             let Some(value) = name.and_then(|name| members.shift_remove(&name)) else {
@@ -143,7 +186,7 @@ impl Source {
     fn take(&self, members: &mut Map<String, Value>, role: Role) -> Option<Value> {
         let name = members
             .keys()
-            .find(|k| self.options.columns.role(k) == Some(role))
+            .find(|k| self.columns.role(k) == Some(role))
             .cloned()?;
         members.shift_remove(&name)
     }
@@ -152,7 +195,7 @@ impl Source {
     fn peek(&self, members: &Map<String, Value>, role: Role) -> Option<String> {
         let mut found = members
             .iter()
-            .filter(|(name, _)| self.options.columns.role(name) == Some(role));
+            .filter(|(name, _)| self.columns.role(name) == Some(role));
         string(found.next().map(|(_, value)| value.clone())).unwrap_or(None)
     }
 }

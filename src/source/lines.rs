@@ -98,7 +98,7 @@ impl Source {
             labels: Vec::new(),
             carried: Carried::Cells(Vec::new()),
         }
-        .into_record(position, n_bytes, taxonomy, &self.options)
+        .into_record(position, n_bytes, taxonomy, self.options.as_it_is)
     }
 }
 

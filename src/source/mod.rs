@@ -17,6 +17,7 @@ mod window;
 
 pub use encoding::{Chosen, Encoding};
 pub use header::{ANY_LABEL, ColumnNames, Header, NearName, Role};
+pub use jsonl::Objects;
 pub use lines::{LineColumn, line_columns};
 pub use plain::{PlainColumn, plain_columns};
 pub use raw::RawMark;
@@ -663,7 +664,7 @@ impl Source {
             institution: role(Role::Institution),
             carried: Carried::Cells(header.carried.iter().map(|i| text_of(*i)).collect()),
         };
-        fields.into_record(position, n_bytes, taxonomy, &self.options)
+        fields.into_record(position, n_bytes, taxonomy, self.options.as_it_is)
     }
 }
 
@@ -696,7 +697,7 @@ impl Fields {
         position: Position,
         n_bytes: u64,
         taxonomy: &Taxonomy,
-        options: &SourceOptions,
+        as_it_is: bool,
     ) -> Record {
         let rejected = |position, column: &str, code, what: &str| {
             Err(reject(
@@ -718,7 +719,7 @@ impl Fields {
             None | Some("") => None,
             Some(written) => match parse_moment(written) {
                 Some(moment) => Some(moment),
-                None if options.as_it_is => None,
+                None if as_it_is => None,
                 None => {
                     let what = "not a date (expected 2026-03-01 or RFC 3339)";
                     let code = RejectCode::ReceivedAtInvalid;
@@ -729,7 +730,7 @@ impl Fields {
         let events = match self.events {
             None => Vec::new(),
             Some(Ok(events)) => events,
-            Some(Err(_)) if options.as_it_is => Vec::new(),
+            Some(Err(_)) if as_it_is => Vec::new(),
             Some(Err(what)) => {
                 return rejected(position, "events", RejectCode::EventsInvalid, &what);
             }

@@ -244,7 +244,7 @@ impl Source {
             labels,
             carried: Carried::Cells(Vec::new()),
         }
-        .into_record(position, n_bytes, taxonomy, &self.options)
+        .into_record(position, n_bytes, taxonomy, self.options.as_it_is)
     }
 }
 

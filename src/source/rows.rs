@@ -60,7 +60,7 @@ impl<'a> RowCells<'a> {
             institution: take(Role::Institution),
             carried: Carried::Cells(Vec::new()),
         }
-        .into_record(position, n_bytes as u64, taxonomy, options)
+        .into_record(position, n_bytes as u64, taxonomy, options.as_it_is)
     }
 }
 

@@ -204,7 +204,8 @@ impl Source {
             // JSON-MIN: when it was labelled is not when the complaint was received.
             members.retain(|name, _| !matches!(name.as_str(), "created_at" | "updated_at"));
         }
-        self.record_of(members, position, n_bytes, taxonomy)
+        self.objects()
+            .record_of(members, position, n_bytes, taxonomy)
     }
 
     /// A task of Label Studio as one flat object: its data, its id, and the choices of its newest annotation by their names.
