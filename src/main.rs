@@ -1,9 +1,14 @@
 //! argv in, exit code out.
 
+mod allocator;
+
 use std::process::ExitCode;
 
 use clap::Parser;
 use xiaobao::cli::{Cli, run};
+
+#[global_allocator]
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
     // candle would hand each large operation to threads of its own that wait by spinning, which costs much on a busy

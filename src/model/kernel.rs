@@ -219,7 +219,7 @@ fn add_columns<const N: usize>(x: &[f32], w: &[f32], width: usize, at: usize, ou
     out[at..at + N].copy_from_slice(&sum);
 }
 
-/// Sum of eight running lanes, in a fixed order: the same bits on every class of CPU.
+/// Sum of eight running lanes, by halves: the same order, and so the same bits, on every class of CPU.
 #[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 8];
@@ -228,7 +228,8 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
             *lane += p * q;
         }
     }
-    lanes.iter().sum()
+    let [a, b, c, d] = std::array::from_fn(|i| lanes[i] + lanes[i + 4]);
+    (a + c) + (b + d)
 }
 
 /// A loop of its own for the usual widths.
@@ -296,10 +297,14 @@ fn share(
 #[inline(always)]
 fn pool_plain(table: &Table, dim: usize, features: &Features, out: &mut [f32]) {
     match dim {
-        32 => pool_fixed::<32>(table, features, out),
-        64 => pool_fixed::<64>(table, features, out),
-        96 => pool_fixed::<96>(table, features, out),
-        128 => pool_fixed::<128>(table, features, out),
+        32 => pool_columns::<32, 32>(table, 0, features, out),
+        64 => pool_columns::<64, 64>(table, 0, features, out),
+        96 => pool_columns::<96, 96>(table, 0, features, out),
+        // In two passes: sums of 128 columns would not fit the sixteen registers of AVX2.
+        128 => {
+            pool_columns::<128, 64>(table, 0, features, out);
+            pool_columns::<128, 64>(table, 64, features, out);
+        }
         _ => {
             for (&id, &weight) in features.ids().iter().zip(features.weights()) {
                 let (row, scale) = table.row(id);
@@ -312,15 +317,21 @@ fn pool_plain(table: &Table, dim: usize, features: &Features, out: &mut [f32]) {
     }
 }
 
+/// Columns `at..at + N` of the sum.
 #[inline(always)]
-fn pool_fixed<const DIM: usize>(table: &Table, features: &Features, out: &mut [f32]) {
-    let mut sum = [0.0f32; DIM];
+fn pool_columns<const DIM: usize, const N: usize>(
+    table: &Table,
+    at: usize,
+    features: &Features,
+    out: &mut [f32],
+) {
+    let mut sum = [0.0f32; N];
     for (&id, &weight) in features.ids().iter().zip(features.weights()) {
         let (row, scale) = table.row_of::<DIM>(id);
         let weight = weight * scale;
-        for (s, code) in sum.iter_mut().zip(row) {
+        for (s, code) in sum.iter_mut().zip(&row[at..at + N]) {
             *s += weight * f32::from(*code);
         }
     }
-    out.copy_from_slice(&sum);
+    out[at..at + N].copy_from_slice(&sum);
 }
