@@ -261,8 +261,12 @@ impl Reader<'_> {
                 each |= b & word::EACH != 0 && start as u32 - p.start <= 24;
             }
         }
-        // 5万人, 3万公里, 十万火急: no money.
+        // 5万人, 3万公里, 十万火急: no money. Nor 百万医疗险, 千万别; 上百万 is.
         let tail = &self.text[end..];
+        let bare = matches!(before[start..].trim_end(), "百" | "千") && end == place.end as usize;
+        if bare && !before[..start].ends_with(['上', '数', '近', '过', '达', '小']) {
+            return;
+        }
         if unit == Unit::TenThousand && self.no_money.iter().any(|w| tail.starts_with(w.as_str())) {
             return;
         }

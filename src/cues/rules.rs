@@ -26,7 +26,7 @@ pub struct Rule {
     pub(super) contrary: Vec<String>,
     pub(super) channel: Vec<String>,
     /// Whether cues that do not count are kept from the model.
-    pub(super) withhold: bool,
+    pub withhold: bool,
     pub(super) counts: Counts,
     people_at_least: Option<u32>,
     amount_at_least: Option<i64>,

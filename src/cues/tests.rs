@@ -106,12 +106,21 @@ fn amounts_are_read_in_every_spelling() {
         ("0.5元", 0.5),
         ("四万九千九百九十九元", 49999.0),
         ("二十万零五百元", 200500.0),
+        ("亏了上百万", 1e6),
+        ("百万元没了", 1e6),
     ] {
         let found = found(text, "");
         let fen: Vec<i64> = found.facts.amounts.iter().map(|a| a.fen).collect();
         assert_eq!(fen, [(yuan * 100.0) as i64], "{text}");
     }
-    for text in ["10万人在看", "公元前", "工号80231"] {
+    for text in [
+        "10万人在看",
+        "公元前",
+        "工号80231",
+        "买了百万医疗险",
+        "千万别再打",
+        "五万以下不用公证",
+    ] {
         let found = found(text, "");
         assert_eq!(found.facts.amounts, [], "{text}");
     }

@@ -12,7 +12,7 @@ pub use prior::{LabelCounts, Prior};
 
 use serde::Serialize;
 
-use crate::cues::{Cues, Findings};
+use crate::cues::{Cues, Findings, Fired, Rule};
 use crate::error::{Error, Result};
 use crate::model::{HeadKind, HeadSpec, offsets};
 use crate::taxonomy::{Taxonomy, head};
@@ -112,6 +112,8 @@ pub struct Decision {
     pub level: usize,
     /// What raised the level above the model's most probable one.
     pub raised_by: Option<Raised>,
+    /// By fired finding: the level that its rule raises to, if it counts.
+    pub rule_levels: Vec<Option<usize>>,
     pub flags: Vec<FlagDecision>,
     /// The band of the type, on which the queue depends.
     pub band: Band,
@@ -127,7 +129,12 @@ impl Decision {
     }
 }
 
-/// A rule sets a flag by the text (it raises a level in any case) unless the model finds it less probable than this: on the
+/// A rule raises a level by the text unless the model finds that level or a higher one less probable than this: of 50 texts
+/// of voices never trained on where it did (n 3,357), the rule was right in 3 and the model in 42. Safety and what the
+/// channel says count in any case.
+const RULE_LEVEL_PROB: f32 = 0.05;
+
+/// A rule sets a flag by the text unless the model finds it less probable than this: on the
 /// calibration split all flags are right in .906 of the texts with it and in .854 without (n 1,198); 0.1: .898, 0.3: .911.
 const RULE_FLAG_PROB: f32 = 0.2;
 
@@ -140,6 +147,35 @@ struct HeadPlace {
     labels: Vec<usize>,
 }
 
+/// What a rule does when it fires.
+#[derive(Debug)]
+pub struct RuleEffect {
+    /// Level that it raises to.
+    level: Option<usize>,
+    flag: Option<usize>,
+    /// It raises whatever the model finds.
+    always: bool,
+}
+
+impl RuleEffect {
+    pub fn of(rule: &Rule, taxonomy: &Taxonomy) -> RuleEffect {
+        let index = |head, code: Option<&str>| code.and_then(|c| taxonomy.index(head, c));
+        RuleEffect {
+            level: index(head::URGENCY, rule.raises.as_deref()),
+            flag: index(head::FLAGS, rule.flag.as_deref()),
+            always: !rule.withhold,
+        }
+    }
+
+    /// The level that it raises to where it fired so, if it counts; `at_least`: how probable the model finds a level or a
+    /// higher one.
+    pub fn level(&self, fired: &Fired, at_least: impl Fn(usize) -> f32) -> Option<usize> {
+        let by_channel = fired.range.is_none();
+        self.level
+            .filter(|l| self.always || by_channel || at_least(*l) >= RULE_LEVEL_PROB)
+    }
+}
+
 /// Turns logits into decisions for one bundle and one set of tables.
 #[derive(Debug)]
 pub struct Decider {
@@ -147,8 +183,7 @@ pub struct Decider {
     reason: HeadPlace,
     urgency: HeadPlace,
     flags: HeadPlace,
-    /// By rule: (level it raises to, flag it sets).
-    rules: Vec<(Option<usize>, Option<usize>)>,
+    rules: Vec<RuleEffect>,
     /// (level, limit of the probability of it or a higher one), the highest level first.
     cautions: Vec<(usize, f32)>,
 }
@@ -207,14 +242,7 @@ impl Decider {
             rules: cues
                 .rules()
                 .iter()
-                .map(|r| {
-                    let level = r.raises.as_deref();
-                    let flag = r.flag.as_deref();
-                    (
-                        level.and_then(|l| taxonomy.index(head::URGENCY, l)),
-                        flag.and_then(|f| taxonomy.index(head::FLAGS, f)),
-                    )
-                })
+                .map(|r| RuleEffect::of(r, taxonomy))
                 .collect(),
         })
     }
@@ -277,12 +305,15 @@ impl Decider {
             _ => None,
         };
         let modelled = urgency.first().label;
-        // Levels are listed from the highest: the smaller index is the higher level.
-        let by_rule = findings
+        let rule_levels: Vec<Option<usize>> = findings
             .fired
             .iter()
-            .enumerate()
-            .filter_map(|(i, f)| Some((self.rules[f.rule as usize].0?, i)))
+            .map(|f| self.rules[f.rule as usize].level(f, self.at_least(&level_probs)))
+            .collect();
+        // Levels are listed from the highest: the smaller index is the higher level.
+        let by_rule = (0..)
+            .zip(&rule_levels)
+            .filter_map(|(i, level)| Some(((*level)?, i)))
             .min()
             .map(|(level, i)| (level, Raised::Rule(i)));
         // A rule is the better ground: caution counts only where it reaches higher.
@@ -294,6 +325,7 @@ impl Decider {
         Decision {
             level: raised.map_or(modelled, |(level, _)| level),
             raised_by: raised.map(|(_, by)| by),
+            rule_levels,
             flags: self.flags(logits, calibration, findings),
             band,
             review_ground,
@@ -303,11 +335,19 @@ impl Decider {
         }
     }
 
+    /// How probable a level or a higher one is.
+    fn at_least(&self, level_probs: &[f32]) -> impl Fn(usize) -> f32 {
+        let labels = self.urgency.labels.iter();
+        move |level| {
+            let own = labels.clone().zip(level_probs);
+            own.filter(|(l, _)| **l <= level).map(|(_, p)| p).sum()
+        }
+    }
+
     /// The highest level that is probable enough, together with those above it, not to be passed over.
     fn caution(&self, level_probs: &[f32]) -> Option<(usize, Raised)> {
         self.cautions.iter().find_map(|&(level, limit)| {
-            let own = self.urgency.labels.iter().zip(level_probs);
-            let prob = own.filter(|(l, _)| **l <= level).map(|(_, p)| p).sum();
+            let prob = self.at_least(level_probs)(level);
             (prob >= limit).then_some((level, Raised::Caution(prob)))
         })
     }
@@ -325,7 +365,7 @@ impl Decider {
             let limit = calibration.labels.get(i).copied().unwrap_or(0.5);
             // What the channel says is a fact, whatever the text sounds like.
             let by_rule = findings.fired.iter().any(|f| {
-                self.rules[f.rule as usize].1 == Some(flag)
+                self.rules[f.rule as usize].flag == Some(flag)
                     && (f.range.is_none() || prob >= RULE_FLAG_PROB)
             });
             if by_rule || prob >= limit {
@@ -343,4 +383,31 @@ impl Decider {
 
 fn output(place: &HeadPlace, label: usize) -> usize {
     place.first + place.labels.iter().position(|l| *l == label).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_counts_unless_the_model_finds_its_level_improbable() {
+        let rule = |always| RuleEffect {
+            level: Some(2),
+            flag: None,
+            always,
+        };
+        let by_text = Fired {
+            rule: 0,
+            range: Some(0..3),
+        };
+        let by_channel = Fired {
+            rule: 0,
+            range: None,
+        };
+        let (likely, unlikely) = (RULE_LEVEL_PROB, RULE_LEVEL_PROB / 2.0);
+        assert_eq!(rule(false).level(&by_text, |_| likely), Some(2));
+        assert_eq!(rule(false).level(&by_text, |_| unlikely), None);
+        assert_eq!(rule(false).level(&by_channel, |_| unlikely), Some(2));
+        assert_eq!(rule(true).level(&by_text, |_| unlikely), Some(2));
+    }
 }

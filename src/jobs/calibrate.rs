@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::cues::Findings;
 use crate::decide::{
-    Calibration, Caution, Doubt, HeadCalibration, LabelledLogits, Precision, fit_head,
+    Calibration, Caution, Doubt, HeadCalibration, LabelledLogits, Precision, RuleEffect, fit_head,
 };
 use crate::metrics::{Answer, Scorecard, Seen, score, score_multi};
 use crate::model::{HeadKind, HeadSpec, Target, offsets};
@@ -163,8 +163,9 @@ impl HeldOut<'_> {
             .zip(logits)
             .filter_map(|(&i, logits)| match &self.targets[i][k] {
                 Some(Target::One(gold)) => {
-                    let by_rule = rule_level(tables, &self.findings[i]);
-                    Some((*gold as usize, fitted.probs(logits), by_rule))
+                    let probs = fitted.probs(logits);
+                    let by_rule = rule_level(tables, &self.findings[i], &probs);
+                    Some((*gold as usize, probs, by_rule))
                 }
                 _ => None,
             })
@@ -230,11 +231,11 @@ fn scorecard(head: &HeadSpec, fitted: &HeadCalibration, rows: &[LabelledLogits])
     }
 }
 
-/// The highest level that a rule gives, as an index; past the last one if none does.
-fn rule_level(tables: &Tables, findings: &Findings) -> usize {
+/// The highest level that a rule gives, as an index; past the last one if none does. `probs`: by level.
+fn rule_level(tables: &Tables, findings: &Findings, probs: &[f32]) -> usize {
     let fired = findings.fired.iter().filter_map(|f| {
-        let raises = tables.cues.rules()[f.rule as usize].raises.as_deref()?;
-        tables.taxonomy.index(head::URGENCY, raises)
+        let rule = &tables.cues.rules()[f.rule as usize];
+        RuleEffect::of(rule, &tables.taxonomy).level(f, |level| probs[..=level].iter().sum())
     });
     fired.min().unwrap_or(usize::MAX)
 }

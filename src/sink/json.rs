@@ -197,6 +197,7 @@ impl Serialize for Words<'_> {
 struct RuleView<'a> {
     id: &'a str,
     name: &'a str,
+    /// The level that it raises to; not there where the model finds that improbable.
     #[serde(skip_serializing_if = "Option::is_none")]
     raises: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -277,12 +278,13 @@ pub fn write_ticket(ticket: &Ticket<'_>, names: Names<'_>, out: &mut Vec<u8>) ->
                 .findings
                 .fired
                 .iter()
-                .map(|f| {
+                .zip(&d.rule_levels)
+                .map(|(f, level)| {
                     let rule = &rules[f.rule as usize];
                     RuleView {
                         id: &rule.id,
                         name: &rule.name,
-                        raises: rule.raises.as_deref(),
+                        raises: level.map(|l| taxonomy.levels[l].label.code.as_str()),
                         flag: rule.flag.as_deref(),
                         words: f.range.clone().map(|r| &text[r]),
                     }
