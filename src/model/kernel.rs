@@ -219,17 +219,35 @@ fn add_columns<const N: usize>(x: &[f32], w: &[f32], width: usize, at: usize, ou
     out[at..at + N].copy_from_slice(&sum);
 }
 
-/// Sum of eight running lanes, by halves: the same order, and so the same bits, on every class of CPU.
+/// Lanes of a running sum: enough that no addition waits for the one before.
+const LANES: usize = 16;
+
+/// The codes of a row times each of two gradients: running lanes, then by halves, in the same order, and so with the same
+/// bits, on every class of CPU.
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 8];
-    for (x, y) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
-        for ((lane, p), q) in lanes.iter_mut().zip(x).zip(y) {
-            *lane += p * q;
+fn dots(row: &[i8], gradients: [&[f32]; 2]) -> [f32; 2] {
+    let mut lanes = [[0.0f32; LANES]; 2];
+    let (codes, rest) = row.as_chunks::<LANES>();
+    for (i, codes) in codes.iter().enumerate() {
+        let values = codes.map(f32::from);
+        for (lanes, gradient) in lanes.iter_mut().zip(gradients) {
+            let gradient = &gradient[i * LANES..][..LANES];
+            for ((lane, value), g) in lanes.iter_mut().zip(&values).zip(gradient) {
+                *lane += value * g;
+            }
         }
     }
-    let [a, b, c, d] = std::array::from_fn(|i| lanes[i] + lanes[i + 4]);
-    (a + c) + (b + d)
+    for (lanes, gradient) in lanes.iter_mut().zip(gradients) {
+        let gradient = &gradient[row.len() - rest.len()..];
+        for ((lane, code), g) in lanes.iter_mut().zip(rest).zip(gradient) {
+            *lane += f32::from(*code) * g;
+        }
+    }
+    lanes.map(|lanes| {
+        let eight: [f32; 8] = std::array::from_fn(|i| lanes[i] + lanes[i + 8]);
+        let [a, b, c, d] = std::array::from_fn(|i| eight[i] + eight[i + 4]);
+        (a + c) + (b + d)
+    })
 }
 
 /// A loop of its own for the usual widths.
@@ -245,13 +263,11 @@ fn shares_plain(
         64 => shares_fixed::<64>(table, features, gradients, per_char),
         96 => shares_fixed::<96>(table, features, gradients, per_char),
         128 => shares_fixed::<128>(table, features, gradients, per_char),
-        dim => {
-            let mut values = vec![0.0; dim];
-            for i in 0..features.ids().len() {
-                let (row, scale) = table.row(features.ids()[i]);
-                let codes = values.iter_mut().zip(row);
-                codes.for_each(|(v, code)| *v = f32::from(*code));
-                share(i, &values, scale, features, gradients, per_char);
+        _ => {
+            for (i, &id) in features.ids().iter().enumerate() {
+                let (row, scale) = table.row(id);
+                let [a, b] = gradients;
+                share(i, dots(row, [a, b]), scale, features, per_char);
             }
         }
     }
@@ -264,32 +280,22 @@ fn shares_fixed<const DIM: usize>(
     gradients: &[Vec<f32>; 2],
     per_char: &mut [[f32; 2]],
 ) {
+    let [a, b] = gradients;
+    let (a, b) = (&a[..DIM], &b[..DIM]);
     for (i, &id) in features.ids().iter().enumerate() {
         let (row, scale) = table.row_of::<DIM>(id);
-        let mut values = [0.0f32; DIM];
-        let codes = values.iter_mut().zip(row);
-        codes.for_each(|(v, code)| *v = f32::from(*code));
-        share(i, &values, scale, features, gradients, per_char);
+        share(i, dots(row, [a, b]), scale, features, per_char);
     }
 }
 
-/// Spreads what feature `i` adds to each logit over its characters; `row`: its codes.
+/// Spreads what feature `i` adds to each logit over its characters; `dots`: its codes times the gradient of each logit.
 #[inline(always)]
-fn share(
-    i: usize,
-    row: &[f32],
-    scale: f32,
-    features: &Features,
-    gradients: &[Vec<f32>; 2],
-    per_char: &mut [[f32; 2]],
-) {
+fn share(i: usize, dots: [f32; 2], scale: f32, features: &Features, per_char: &mut [[f32; 2]]) {
     let (first, end) = features.spans()[i];
     let part = features.weights()[i] * scale / (end - first) as f32;
-    let (first, end) = (first as usize, end as usize);
-    for (k, gradient) in gradients.iter().enumerate() {
-        let share = part * dot(row, gradient);
-        per_char[first][k] += share;
-        per_char[end][k] -= share;
+    for (k, dot) in dots.into_iter().enumerate() {
+        per_char[first as usize][k] += part * dot;
+        per_char[end as usize][k] -= part * dot;
     }
 }
 
