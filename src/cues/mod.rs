@@ -311,16 +311,20 @@ impl Cues {
     fn try_rule(&self, rule: u16, at: usize, places: &[Place], found: &mut Findings) {
         let place = &places[at];
         let needs = &self.rules[usize::from(rule)];
-        if found.fired.iter().any(|f| f.rule == rule)
-            || !needs.holds_facts(&found.facts, &place.range())
-        {
+        if found.fired.iter().any(|f| f.rule == rule) {
+            return;
+        }
+        let holds = needs.holds_facts(&found.facts, &place.range());
+        if !holds && !needs.is_late(&found.facts, &place.range()) {
             return;
         }
         let Some(is_with) = self.sentence_fits(rule, place, places) else {
             return;
         };
         match scope::judge(places, &self.bits, at, place.start, needs.counts) {
-            None if is_with => found.fire(rule, Some(place.range())),
+            None if is_with && holds => found.fire(rule, Some(place.range())),
+            None if is_with => found.deny(rule, Ground::Late),
+            Some(_) if !holds => {}
             None => {}
             Some(ground) => {
                 found.deny(rule, ground);

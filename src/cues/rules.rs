@@ -36,18 +36,27 @@ pub struct Rule {
     pub(super) line: usize,
 }
 
+/// How many days ago the event was that stands nearest to `cue`.
+fn days_ago(facts: &Facts, cue: &Range<usize>) -> Option<u32> {
+    let apart = |d: &&Stated| match d.range.start < cue.start {
+        true => cue.start.saturating_sub(d.range.end),
+        false => d.range.start.saturating_sub(cue.end),
+    };
+    Some(facts.days_ago.iter().min_by_key(apart)?.value)
+}
+
 impl Rule {
-    /// Whether the facts reach every limit that the rule names; days count from the event that stands nearest to `cue`.
+    /// Whether the facts reach every limit that the rule names.
     pub(super) fn holds_facts(&self, facts: &Facts, cue: &Range<usize>) -> bool {
-        let days = |most: u32| {
-            let apart = |d: &&Stated| match d.range.start < cue.start {
-                true => cue.start.saturating_sub(d.range.end),
-                false => d.range.start.saturating_sub(cue.end),
-            };
-            let nearest = facts.days_ago.iter().min_by_key(apart);
-            nearest.is_some_and(|d| d.value <= most)
-        };
-        self.days_ago_at_most.is_none_or(days) && (!self.has_limit() || self.fact(facts).is_some())
+        let recent = |most: u32| days_ago(facts, cue).is_some_and(|days| days <= most);
+        self.days_ago_at_most.is_none_or(recent)
+            && (!self.has_limit() || self.fact(facts).is_some())
+    }
+
+    /// Whether its cue stands by an event of more days ago than the rule allows.
+    pub(super) fn is_late(&self, facts: &Facts, cue: &Range<usize>) -> bool {
+        let late = |most: u32| days_ago(facts, cue).is_some_and(|days| days > most);
+        self.days_ago_at_most.is_some_and(late)
     }
 
     /// A limit on a number that belongs to the text as a whole.

@@ -132,6 +132,8 @@ pub enum Ground {
     Solved,
     /// The text says the opposite: 第一次投诉.
     Contrary,
+    /// More days ago than the rule allows: 五天前被盗刷.
+    Late,
 }
 
 impl Ground {
@@ -146,6 +148,7 @@ impl Ground {
             Ground::Conditional => "conditional",
             Ground::Solved => "solved",
             Ground::Contrary => "contrary",
+            Ground::Late => "late",
         }
     }
 }

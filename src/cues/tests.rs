@@ -185,6 +185,11 @@ fn a_cue_that_does_not_count_is_a_signal_and_its_words_are_withheld() {
         denied("这是我第一次投诉"),
         [("repeat".to_owned(), Ground::Contrary)]
     );
+    assert_eq!(
+        denied("我的卡五天前被人盗刷了一千二"),
+        [("fraud.recent".to_owned(), Ground::Late)]
+    );
+    assert_eq!(denied("我的卡两天前被人盗刷了一千二"), []);
     // What fires is not denied as well.
     assert_eq!(denied("我没说曝光,我现在就找记者曝光"), []);
     assert_eq!(denied("再不退我就找记者曝光"), []);

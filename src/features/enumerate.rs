@@ -37,7 +37,7 @@ impl Default for FeatureSpec {
             signals: true,
             idf: true,
             min_count: 2,
-            max_features: 400_000,
+            max_features: 80_000,
         }
     }
 }
