@@ -49,8 +49,6 @@ probe=$!
 echo "ours, beyond (256 clients, no pause):   $(load 15 256 0)"
 wait $probe
 cat "$work/probe"
-first=$(rss $ours)
-for i in 2 4 6 8 10; do load 120 256 0 >/dev/null; echo "memory after $i minutes of overload: $(rss $ours) MB (before: $first MB)"; done
 kill $ours; wait $ours || true; ours=""
 
 "$PYTHON" -m uvicorn --app-dir benches/peers serve_peer:app --port $port --workers 2 --log-level warning &
@@ -61,3 +59,11 @@ all=$(load 15 32 0)
 echo "FastAPI + scikit-learn + jieba:        $all"
 theirs=$(echo "$all" | rate)
 awk -v a="$full" -v b="$theirs" 'BEGIN { printf "ours / theirs: %.1f\n", a / b }'
+kill $peer; wait $peer || true; peer=""
+
+target/release/xiaobao serve --listen 127.0.0.1:$port --quiet 2>/dev/null &
+ours=$!
+up healthz
+load 15 32 0 >/dev/null
+first=$(rss $ours)
+for i in 2 4 6 8 10; do load 120 256 0 >/dev/null; echo "memory after $i minutes of overload: $(rss $ours) MB (before: $first MB)"; done
