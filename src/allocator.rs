@@ -1,6 +1,6 @@
 //! Memory of the command: small blocks by mimalloc, large ones on huge pages.
 //! The tables that every text reads at random (dictionary, vocabulary, rows of the network) are tens of megabytes: on small
-//! pages half of the reads would wait for the address first. Figures in docs/operations.md.
+//! pages many reads wait for the address first. Figures in docs/operations.md.
 
 use std::alloc::{GlobalAlloc, Layout};
 

@@ -25,7 +25,8 @@ pub struct Rule {
     pub(super) without: Vec<String>,
     pub(super) contrary: Vec<String>,
     pub(super) channel: Vec<String>,
-    /// Whether cues that do not count are kept from the model.
+    /// Whether cues that do not count are kept from the model; a rule of which they are not (safety) raises whatever the
+    /// model finds.
     pub withhold: bool,
     pub(super) counts: Counts,
     people_at_least: Option<u32>,

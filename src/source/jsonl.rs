@@ -97,6 +97,7 @@ impl<'a> Objects<'a> {
         }
     }
 
+    /// As `judge`, of an object's members.
     pub(super) fn record_of(
         &self,
         mut members: Map<String, Value>,
